@@ -17,10 +17,10 @@ if str(ROOT) not in sys.path:
 from localdev.testing import prepare_environment  # noqa: E402
 
 prepare_environment()
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sync_console.settings")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright keeps an event loop in the main thread
 
 if (ROOT / "sync_console" / "settings.py").exists():
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sync_console.settings")
     import django
 
     django.setup()
