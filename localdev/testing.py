@@ -28,9 +28,9 @@ SETTINGS = {
 _held: list[int] = []
 
 
-def test_services() -> Services:
-    """Return the servers all test runs of this checkout share."""
-    return services(INSTANCE, durable=False)
+def test_services(instance: str = INSTANCE) -> Services:
+    """Return the servers all test runs of this checkout share; those of benchmarks write durably."""
+    return services(instance, durable=instance != INSTANCE)
 
 
 def prepare_environment() -> None:
@@ -40,13 +40,13 @@ def prepare_environment() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker:
         os.environ["REDIS_URL"] = with_redis_offset(os.environ["REDIS_URL"], int(worker.removeprefix("gw")) + 1)
-    _hold()
+    hold_servers()
 
 
-def test_environment() -> dict[str, str]:
+def test_environment(instance: str = INSTANCE) -> dict[str, str]:
     """Return the environment of a test run, with the servers it names running."""
     database_url, redis_url = given_servers()
-    ours = test_services()
+    ours = test_services(instance)
     ours.ensure(postgres=database_url is None, valkey=redis_url is None)
     suffix = os.environ.get("TEST_DB_SUFFIX", "")
     first = zlib.crc32(suffix.encode()) % RUNS * DATABASES_PER_RUN
@@ -73,7 +73,7 @@ def with_redis_offset(url: str, offset: int) -> str:
     return urlunsplit(parts._replace(path=f"/{int(parts.path.strip('/') or 0) + offset}"))
 
 
-def _hold() -> None:
+def hold_servers() -> None:
     """Keep a shared lock until this process ends, so that `make stop` leaves servers in use alone."""
     if _held:
         return

@@ -1,0 +1,52 @@
+"""`make test`: servers, a Chromium, pytest; what this run started ends with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+from localdev.chromium import HOW_TO, ensure_chromium
+from localdev.paths import ROOT
+from localdev.runfile import locked
+from localdev.services import ensure_database, given_servers
+from localdev.testing import IN_USE, INSTANCE, test_environment, test_services
+
+
+def run_tests(pytest_arguments: list[str]) -> int:
+    """Run pytest and return its exit code; 5 (no test ran) stays a failure."""
+    chromium = ensure_chromium()
+    if chromium is None:
+        print(HOW_TO, file=sys.stderr, flush=True)
+    else:
+        os.environ["CHROMIUM_PATH"] = chromium
+    return run_with_servers(INSTANCE, [sys.executable, "-m", "pytest", *pytest_arguments])
+
+
+def run_with_servers(instance: str, command: list[str]) -> int:
+    """Run a program with an instance's servers and settings; what this call started ends with it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    database_url, redis_url = given_servers()
+    started = test_services(instance).ensure(postgres=database_url is None, valkey=redis_url is None)
+    try:
+        environment = {**os.environ, **test_environment(instance)}
+        if instance != INSTANCE:
+            ensure_database(environment["DATABASE_URL"])
+        return _run(command, environment)
+    finally:
+        _stop_started(instance, started)
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    # Ctrl-C reaches the program by the terminal; here it only has to be waited for, so that servers end after it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    return process.wait()
+
+
+def _stop_started(instance: str, started: list[str]) -> None:
+    with locked(IN_USE, wait=False) as unused:
+        if unused and started:
+            test_services(instance).stop(started)
