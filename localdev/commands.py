@@ -11,7 +11,7 @@ from localdev.chromium import HOW_TO, ensure_chromium
 from localdev.demo_control import run_demo, start_detached, stop_all
 from localdev.errors import LocaldevError
 from localdev.test_run import run_tests, run_with_servers
-from localdev.testing import test_environment
+from localdev.testing import environment_of
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -62,7 +62,7 @@ def _test_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _env(options: argparse.Namespace) -> int:
-    for name, value in test_environment().items():
+    for name, value in environment_of(options.instance).items():
         print(f"export {name}={shlex.quote(value)}")
     return 0
 

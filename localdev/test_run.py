@@ -11,7 +11,7 @@ from localdev.chromium import HOW_TO, ensure_chromium
 from localdev.paths import ROOT
 from localdev.runfile import locked
 from localdev.services import ensure_database, given_servers
-from localdev.testing import IN_USE, INSTANCE, test_environment, test_services
+from localdev.testing import IN_USE, INSTANCE, environment_of, shared_services
 
 
 def run_tests(pytest_arguments: list[str]) -> int:
@@ -28,17 +28,18 @@ def run_with_servers(instance: str, command: list[str]) -> int:
     """Run a program with an instance's servers and settings; what this call started ends with it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     database_url, redis_url = given_servers()
-    started = test_services(instance).ensure(postgres=database_url is None, valkey=redis_url is None)
+    started = shared_services(instance).ensure(postgres=database_url is None, valkey=redis_url is None)
     try:
-        environment = {**os.environ, **test_environment(instance)}
-        if instance != INSTANCE:
-            ensure_database(environment["DATABASE_URL"])
-        return _run(command, environment)
+        with locked(IN_USE, shared=True):
+            return _run(instance, command)
     finally:
         _stop_started(instance, started)
 
 
-def _run(command: list[str], environment: dict[str, str]) -> int:
+def _run(instance: str, command: list[str]) -> int:
+    environment = {**os.environ, **environment_of(instance)}
+    if instance != INSTANCE:
+        ensure_database(environment["DATABASE_URL"])
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     # Ctrl-C reaches the program by the terminal; here it only has to be waited for, so that servers end after it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -49,4 +50,4 @@ def _run(command: list[str], environment: dict[str, str]) -> int:
 def _stop_started(instance: str, started: list[str]) -> None:
     with locked(IN_USE, wait=False) as unused:
         if unused and started:
-            test_services(instance).stop(started)
+            shared_services(instance).stop(started)

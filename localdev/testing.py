@@ -28,25 +28,26 @@ SETTINGS = {
 _held: list[int] = []
 
 
-def test_services(instance: str = INSTANCE) -> Services:
+def shared_services(instance: str) -> Services:
     """Return the servers all test runs of this checkout share; those of benchmarks write durably."""
     return services(instance, durable=instance != INSTANCE)
 
 
 def prepare_environment() -> None:
     """Export everything settings need. Runs once per process; xdist workers inherit it and take their own database."""
+    # Held before the servers are looked at, so that nobody ends them in between.
+    hold_servers()
     if PREPARED not in os.environ:
-        os.environ.update(test_environment())
+        os.environ.update(environment_of(INSTANCE))
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker:
         os.environ["REDIS_URL"] = with_redis_offset(os.environ["REDIS_URL"], int(worker.removeprefix("gw")) + 1)
-    hold_servers()
 
 
-def test_environment(instance: str = INSTANCE) -> dict[str, str]:
+def environment_of(instance: str) -> dict[str, str]:
     """Return the environment of a test run, with the servers it names running."""
     database_url, redis_url = given_servers()
-    ours = test_services(instance)
+    ours = shared_services(instance)
     ours.ensure(postgres=database_url is None, valkey=redis_url is None)
     suffix = os.environ.get("TEST_DB_SUFFIX", "")
     first = zlib.crc32(suffix.encode()) % RUNS * DATABASES_PER_RUN
