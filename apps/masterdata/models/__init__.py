@@ -1,0 +1,28 @@
+"""The canonical catalog and other slow master data, one noun a file."""
+
+from apps.masterdata.models.accounts import Account, AccountIdentifier, AccountLicence, ShipTo
+from apps.masterdata.models.items import Identifier, Item, ItemComponent, ItemUnit
+from apps.masterdata.models.references import Authority, CrossReference, FieldDifference, System
+from apps.masterdata.models.units import Unit, UnitConversion
+from apps.masterdata.models.warehouses import Branch, Calendar, Company, Warehouse
+
+__all__ = [
+    "Account",
+    "AccountIdentifier",
+    "AccountLicence",
+    "Authority",
+    "Branch",
+    "Calendar",
+    "Company",
+    "CrossReference",
+    "FieldDifference",
+    "Identifier",
+    "Item",
+    "ItemComponent",
+    "ItemUnit",
+    "ShipTo",
+    "System",
+    "Unit",
+    "UnitConversion",
+    "Warehouse",
+]
