@@ -81,12 +81,13 @@ class Sandbox:
         """Load the state, listen on the ports of last time where they are free, and serve."""
         self._state = StateDirectory(self._directory)
         self._gate = Gate()
-        parts: dict[str, Channel | Upstream] = {**self._parts, **self._upstreams}
-        for name, part in parts.items():
-            part.restore(self._state.load(name))
-            part.changed = self._state.keep(name, part.snapshot)
-            part.changed()
-        self._listen()
+        try:
+            self._restore()
+            self._listen()
+        except BaseException:
+            self._gate.stop()
+            self._state.release()
+            raise
         self._state.write()
         self._state.start()
         self._gate.start()
@@ -104,6 +105,13 @@ class Sandbox:
         """The content of the ports file."""
         channels = {code: {"url": one.url, "control": one.control} for code, one in self.channels.items()}
         return {"channels": channels, "erp": self.erp, "wms": self.wms}
+
+    def _restore(self) -> None:
+        parts: dict[str, Channel | Upstream] = {**self._parts, **self._upstreams}
+        for name, part in parts.items():
+            part.restore(self._state.load(name))
+            part.changed = self._state.keep(name, part.snapshot)
+            part.changed()
 
     def _listen(self) -> None:
         known, ports = self._state.load("ports"), {}

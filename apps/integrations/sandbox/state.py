@@ -71,6 +71,10 @@ class StateDirectory:
         if self._writer.is_alive():
             self._writer.join()
         self.write()
+        self.release()
+
+    def release(self) -> None:
+        """Let go of the directory as it is."""
         os.close(self._guard)
 
     def write(self) -> None:
