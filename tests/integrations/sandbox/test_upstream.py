@@ -15,6 +15,10 @@ import pytest
 
 from apps.integrations.sandbox.server import Sandbox
 
+from .conftest import NO_AUTHORITIES
+
+http = httpx2.Client(timeout=10, verify=NO_AUTHORITIES)
+
 
 class Receiver:
     """Takes events and answers with the statuses it was told, then 202."""
@@ -71,17 +75,17 @@ def linked(tmp_path: Path, receiver: Receiver) -> Iterator[Sandbox]:
 
 def emit(base: str, *numbers: int) -> dict[str, Any]:
     events = [{"type": "stock.moved", "id": f"e{number}", "data": {"n": number}} for number in numbers]
-    answer = httpx2.post(f"{base}/emit", json=events[0] if len(events) == 1 else events)
+    answer = http.post(f"{base}/emit", json=events[0] if len(events) == 1 else events)
     assert answer.status_code in (200, 202), answer.text
     return dict(answer.json())
 
 
 def fault(base: str, *faults: dict[str, Any]) -> None:
-    assert httpx2.put(f"{base}/faults", json=list(faults)).status_code == 200
+    assert http.put(f"{base}/faults", json=list(faults)).status_code == 200
 
 
 def state(base: str) -> dict[str, Any]:
-    return dict(httpx2.get(f"{base}/state").json())
+    return dict(http.get(f"{base}/state").json())
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -94,7 +98,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def test_event_is_wrapped_and_the_consoles_answer_comes_back(linked: Sandbox, receiver: Receiver) -> None:
     asked = {"type": "stock.moved", "data": {"sku": "A", "quantity": "3"}, "subject": "A"}
-    answer = httpx2.post(f"{linked.erp}/emit", json=asked)
+    answer = http.post(f"{linked.erp}/emit", json=asked)
     body = answer.json()
     assert (answer.status_code, body["accepted"], body["status"], body["delivered"]) == (200, 1, 202, True)
     event = receiver.bodies[0]
@@ -124,7 +128,7 @@ def test_list_is_one_batch_with_rising_sequence_and_each_system_counts_alone(
 
 def test_given_attributes_are_kept_and_the_count_goes_on_from_them(linked: Sandbox, receiver: Receiver) -> None:
     given = {"type": "t", "data": None, "id": "mine", "sequence": 50, "time": "2024-05-01T00:00:00Z"}
-    assert httpx2.post(f"{linked.erp}/emit", json=given).json()["ids"] == ["mine"]
+    assert http.post(f"{linked.erp}/emit", json=given).json()["ids"] == ["mine"]
     assert emit(linked.erp, 1)["sequences"] == ["51"]
     event = receiver.bodies[0]
     assert (event["sequence"], event["time"], event["data"]) == ("50", "2024-05-01T00:00:00Z", None)
@@ -188,7 +192,7 @@ def test_what_cannot_heal_is_not_sent_again(linked: Sandbox, receiver: Receiver)
 def test_console_may_be_named_later(tmp_path: Path, receiver: Receiver) -> None:
     with Sandbox(tmp_path) as sandbox:
         assert emit(sandbox.wms, 1)["delivered"] is False
-        named = httpx2.put(f"{sandbox.wms}/console", json={"url": receiver.url, "api_key": "k.s"})
+        named = http.put(f"{sandbox.wms}/console", json={"url": receiver.url, "api_key": "k.s"})
         assert named.json() == {"url": receiver.url}
         until(lambda: receiver.ids == ["e1"])
         assert receiver.headers[0]["Authorization"] == "Bearer k.s"
@@ -226,6 +230,6 @@ def test_sequence_never_falls_after_a_kill(tmp_path: Path, receiver: Receiver) -
 def test_wrong_request_is_named_and_sends_nothing(
     linked: Sandbox, receiver: Receiver, path: str, body: Any, field: str
 ) -> None:
-    answer = httpx2.request("POST" if path == "emit" else "PUT", f"{linked.erp}/{path}", json=body)
+    answer = http.request("POST" if path == "emit" else "PUT", f"{linked.erp}/{path}", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
     assert (receiver.ids, state(linked.erp)["outbox"], state(linked.erp)["sequence"]) == ([], 0, "0")
