@@ -149,6 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
         write_json(ports_file, sandbox.addresses())
         sys.stderr.write(f"sandbox listens, addresses in {ports_file}\n")
         stopping.wait()
+        ports_file.unlink(missing_ok=True)
     return 0
 
 

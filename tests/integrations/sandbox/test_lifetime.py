@@ -122,6 +122,7 @@ def test_program_runs_without_django_and_ends_on_sigterm(tmp_path: Path) -> None
         assert httpx2.get(f"{addresses['erp']}/state").json()["outbox"] == 0
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+        assert not ports.exists()
     finally:
         process.kill()
         process.communicate()
