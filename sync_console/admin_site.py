@@ -8,7 +8,7 @@ from unfold.sites import UnfoldAdminSite
 from sync_console.console_urls import console_urls
 
 
-class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
+class ConsoleSite(UnfoldAdminSite):
     index_title = "Overview"
 
     def extra_urls(self) -> list[URLPattern]:

@@ -11,12 +11,13 @@ class Loop:
     name: str
     task: str
     every_s: float
+    inline: str = ""  # what the dispatch loop calls instead of the task, where the task only fans out
 
 
 LOOPS: Final = (
     Loop("process", "apps.sources.tasks.process", 1),
     Loop("plan", "apps.channels.tasks.plan", 1),
-    Loop("publish", "apps.channels.tasks.publish", 1),
+    Loop("publish", "apps.channels.tasks.publish", 1, inline="apps.channels.publisher.publish_all"),
     Loop("read back", "apps.channels.tasks.read_back", 5),
     Loop("tidy", "apps.sources.tasks.tidy", 3600),
     Loop("invariants", "apps.monitoring.tasks.check_invariants", 300),

@@ -20,7 +20,7 @@ def roles_of(user: User | AnonymousUser) -> frozenset[str]:
     remembered: frozenset[str] | None = getattr(user, "_roles", None)
     if remembered is None:
         remembered = frozenset(user.groups.filter(name__in=ROLES).values_list("name", flat=True))
-        user._roles = remembered
+        user._roles = remembered  # type: ignore[attr-defined]
     return remembered
 
 

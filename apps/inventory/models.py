@@ -1,5 +1,7 @@
 """Stock: the ledger, the position each ledger row moves, open picks, counts and stocking rules."""
 
+from typing import Any, Final
+
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Greatest
@@ -7,7 +9,7 @@ from django.db.models.functions import Greatest
 from apps.lib.clock import Now
 from apps.masterdata.models import Item, System, Unit, Warehouse
 
-QUANTITY = {"max_digits": 20, "decimal_places": 6}
+QUANTITY: Final[dict[str, Any]] = {"max_digits": 20, "decimal_places": 6}
 
 
 class StockPosition(models.Model):

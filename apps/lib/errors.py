@@ -1,7 +1,8 @@
 """What can go wrong with a record, in a form a person can act on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Block:
     line: str = ""
     subject: str = ""
     scoped: bool = True
-    context: dict[str, str] = field(default_factory=dict)
+    context: dict[str, str] = dataclass_field(default_factory=dict)
 
 
 class Blocked(Exception):

@@ -16,3 +16,13 @@ class LoopRun(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class InvariantCheck(models.Model):
+    """One run of the invariants: what it found broken, empty when all held."""
+
+    at = models.DateTimeField(db_default=Now(), db_index=True)
+    breaches = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M}: {len(self.breaches)} broken"

@@ -1,5 +1,7 @@
 """Price books, their dated entries, costs and rates, and the dirty marks that say which prices changed."""
 
+from typing import Any, Final
+
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
@@ -9,8 +11,8 @@ from django.db.models.functions import Coalesce
 from apps.lib.clock import Now
 from apps.masterdata.models import Account, Branch, Item, System, Unit, Warehouse
 
-MONEY = {"max_digits": 20, "decimal_places": 6}
-QUANTITY = {"max_digits": 20, "decimal_places": 6}
+MONEY: Final[dict[str, Any]] = {"max_digits": 20, "decimal_places": 6}
+QUANTITY: Final[dict[str, Any]] = {"max_digits": 20, "decimal_places": 6}
 
 
 class TsTzRange(Func):

@@ -29,7 +29,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 class ConsoleSessionAuthentication(SessionAuthentication):
     """The signed-in person of the console, only where no Authorization header was sent."""
 
-    def authenticate(self, request: Request) -> tuple[object, None] | None:  # type: ignore[override]
+    def authenticate(self, request: Request) -> tuple[object, None] | None:
         if request.META.get("HTTP_AUTHORIZATION"):
             return None
         return super().authenticate(request)

@@ -25,14 +25,20 @@ class HasScope(BasePermission):
         scope = getattr(view, "scopes", {}).get(method)
         if scope is None:
             raise PermissionDenied("No scope opens this operation.")
-        user = request.user
-        allowed = user.may(scope) if isinstance(user, Caller) else person_may(user, scope)
+        client = client_of(request)
+        allowed = client.may(scope) if client is not None else person_may(request.user, scope)
         if not allowed:
             raise PermissionDenied(f"This needs the scope {scope}, which the caller does not hold.")
         return True
 
 
+def client_of(request: Request) -> Caller | None:
+    """The API client that calls; None where a signed-in person does."""
+    user: object = request.user
+    return user if isinstance(user, Caller) else None
+
+
 def actor_of(request: Request) -> str:
     """How history names the caller: a person's user name, or the API client's name."""
-    user = request.user
-    return user.name if isinstance(user, Caller) else str(user.get_username())
+    client = client_of(request)
+    return client.name if client is not None else request.user.get_username()

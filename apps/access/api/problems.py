@@ -1,5 +1,7 @@
 """Every refusal as application/problem+json."""
 
+import math
+
 import orjson
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -78,7 +80,12 @@ def _as_problem(exc: Exception) -> Problem | None:
     if isinstance(exc, drf.UnsupportedMediaType):
         return Problem(415, "unsupported_media_type", str(exc.detail))
     if isinstance(exc, drf.Throttled):
-        return Problem(429, "throttled", "Too many requests.", headers={"Retry-After": str(int(exc.wait or 1) or 1)})
+        return Problem(
+            429,
+            "throttled",
+            "Too many requests.",
+            headers={"Retry-After": str(max(1, math.ceil(getattr(exc, "wait", None) or 1)))},
+        )
     if isinstance(exc, drf.ParseError):
         return Problem(400, "malformed_json", str(exc.detail))
     if isinstance(exc, drf.ValidationError):

@@ -9,6 +9,7 @@ from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from apps.access.api.permissions import client_of
 from apps.access.keys import Caller
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ class KeyRateThrottle(BaseThrottle):
     waited = 0.0
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        if not isinstance(request.user, Caller):
+        client = client_of(request)
+        if client is None:
             return True
-        self.waited = take(request.user)
+        self.waited = take(client)
         return self.waited == 0
 
     def wait(self) -> float:

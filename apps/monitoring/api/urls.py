@@ -1,3 +1,5 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.monitoring.api.views import LineageView
+
+urlpatterns = [path("lineage/<str:source>/<path:event_id>", LineageView.as_view(), name="lineage")]
