@@ -6,7 +6,6 @@ import argparse
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,9 +133,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     ports_file: Path = options.ports_file
     ports_file.unlink(missing_ok=True)  # its presence means: listening
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    # Blocked before any thread starts and then waited for: no handler that could interrupt a lock.
+    endings = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, endings)
     tokens = {code: os.environ.get(f"SANDBOX_{code}_TOKEN") or default for code, default in DEFAULT_TOKENS.items()}
     with Sandbox(
         options.state_dir,
@@ -148,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
     ) as sandbox:
         write_json(ports_file, sandbox.addresses())
         sys.stderr.write(f"sandbox listens, addresses in {ports_file}\n")
-        stopping.wait()
+        signal.sigwait(endings)
         ports_file.unlink(missing_ok=True)
     return 0
 
