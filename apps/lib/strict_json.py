@@ -10,6 +10,7 @@ from typing import NoReturn
 import orjson
 
 MAX_DEPTH = 32
+MAX_CONTAINERS = 1_000_000  # of objects and lists together: 32 MB of "[]," would be a gigabyte of them
 
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))
 _ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
@@ -75,6 +76,8 @@ def _decoded(raw: bytes) -> str:
 def _check_depth(raw: bytes, max_depth: int) -> None:
     """Count nesting without parsing: each round takes away the innermost brackets of every branch."""
     brackets = _outside_strings(raw).translate(_ONE_BRACKET)
+    if brackets.count(b"[") > MAX_CONTAINERS:
+        raise MalformedJSON(f"The body holds more than {MAX_CONTAINERS:,} objects and lists; send it in parts.")
     for _ in range(max_depth):
         if b"[]" not in brackets:
             break

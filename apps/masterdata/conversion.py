@@ -82,6 +82,10 @@ class UnitGraph:
         """Whether the unit has exactly one meaning for this item."""
         return uom in self._factors and uom not in self._wrong
 
+    def allows(self, quantity: Decimal, uom: str) -> bool:
+        """Whether the unit's decimals allow the quantity as it was entered."""
+        return fits_decimals(quantity, self._decimals.get(uom, PLACES))
+
     def to_base(self, quantity: Decimal, uom: str) -> Decimal:
         """The quantity in base units, exact, or ConversionError. The sign is kept."""
         factor = self.factor(uom)
@@ -104,7 +108,8 @@ class UnitGraph:
 
     def convert(self, quantity: Decimal | Fraction, uom: str, to_uom: str) -> Fraction:
         """Exactly how many `to_uom` a quantity of `uom` is, without regard to allowed decimals."""
-        return Fraction(quantity) * self.factor(uom) / self.factor(to_uom)
+        factor = self.factor(uom)
+        return Fraction(quantity) if uom == to_uom else Fraction(quantity) * factor / self.factor(to_uom)
 
     def whole_units(self, base: Decimal | Fraction, uom: str) -> int:
         """How many whole uom the base quantity fills (65 each are 6 packages of 10), never rounded up."""
@@ -115,8 +120,8 @@ class UnitGraph:
         return f"Item {self.sku}" if self.sku else "The item"
 
     def _check_decimals(self, quantity: Decimal, uom: str, said: str, *, asked: str) -> None:
-        allowed = self._decimals.get(uom, PLACES)
-        if not fits_decimals(quantity, allowed):
+        if not self.allows(quantity, uom):
+            allowed = self._decimals.get(uom, PLACES)
             places = "no decimals" if allowed == 0 else f"at most {allowed} decimals"
             raise ConversionError(
                 FRACTION_NOT_ALLOWED, f"{self._item}: {said} is a fraction, but {uom} allows {places}.", uom=asked

@@ -12,6 +12,7 @@ from itertools import groupby, pairwise
 
 from apps.lib.money import UNIT_PRICE_PLACES, round_line
 from apps.lib.quantity import LIMIT, exact, half_up, plain
+from apps.masterdata.conversion import FRACTION_NOT_ALLOWED, UNKNOWN_UNIT
 
 from .eligibility import meets, standing
 from .ladder import (
@@ -20,7 +21,6 @@ from .ladder import (
     NOT_A_WHOLE_PACK,
     PRICE_AMBIGUOUS,
     SCOPES,
-    UNKNOWN_UNIT,
     Candidate,
     LineResult,
     PriceContext,
@@ -62,6 +62,8 @@ def line_amount(line: PriceLine, candidate: Candidate) -> Fraction:
 
 def unit_amount(line: PriceLine, candidate: Candidate) -> Fraction:
     """Exactly what one of the unit asked for costs."""
+    if candidate.uom == line.uom:
+        return candidate.price
     return line.units.convert(Decimal(1), line.uom, candidate.uom) * candidate.price
 
 
@@ -81,6 +83,9 @@ def _refused(line: PriceLine, context: PriceContext) -> LineResult | None:
         return _unpriced(line, context, "unknown_unit", UNKNOWN_UNIT, detail)
     if line.quantity == 0 or (line.quantity < 0 and not context.credit):
         return _unpriced(line, context, "invalid_quantity", None, f"{asked}: ask for more than 0.")
+    if not line.units.allows(line.quantity, line.uom):
+        detail = f"{asked}: {line.uom} does not allow so many decimals; ask for a whole quantity of it."
+        return _unpriced(line, context, "invalid_quantity", FRACTION_NOT_ALLOWED, detail)
     size = abs(line.quantity)
     if line.order_minimum is not None and size < line.order_minimum:
         detail = f"{asked}: the least that can be ordered is {plain(line.order_minimum)} {line.uom}."
@@ -199,6 +204,8 @@ def _greatest_break(line: PriceLine, quantity: Decimal, uom: str, book: Book, co
 
 def _agreed(line: PriceLine, found: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """The latest to start; if those still differ in price, all of them: never a random pick."""
+    if len(found) == 1:
+        return (found[0],)
     latest = max(candidate.effective_from for candidate in found)
     tied = sorted((c for c in found if c.effective_from == latest), key=lambda c: (c.book, c.entry_id, c.version))
     prices = {(unit_amount(line, candidate), candidate.tax_included) for candidate in tied}

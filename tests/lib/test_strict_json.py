@@ -95,6 +95,12 @@ def test_a_wide_document_is_not_a_deep_one() -> None:
     assert parse(b"[" + b"[]," * 5_000 + b"{}]") == [[]] * 5_000 + [{}]
 
 
+def test_refuses_more_objects_and_lists_than_memory_should_hold() -> None:
+    with pytest.raises(MalformedJSON, match="more than 1,000,000 objects and lists"):
+        parse(b"[" + b"[]," * 1_000_000 + b"[]]")
+    assert parse(b'["' + b"[" * 1_000_001 + b'"]') == ["[" * 1_000_001]
+
+
 def test_a_depth_of_its_own_can_be_asked_for() -> None:
     with pytest.raises(MalformedJSON, match="deeper than 2 levels"):
         parse(b"[[[]]]", max_depth=2)

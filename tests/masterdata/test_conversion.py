@@ -144,6 +144,12 @@ def test_a_fraction_of_the_base_unit_that_forbids_it() -> None:
     assert "1 PR (1 PR = 5/2 EA) is 2.5 EA, which is a fraction, but EA allows no decimals" in error.detail
 
 
+def test_whether_a_unit_allows_a_quantity() -> None:
+    assert PACKS.allows(Decimal("2.0"), "CS")
+    assert not PACKS.allows(Decimal("0.5"), "CS")
+    assert UnitGraph("KG").allows(Decimal("0.000001"), "KG")
+
+
 def test_convert_between_two_units() -> None:
     assert PACKS.convert(Decimal(3), "CS", "PK") == 15
     assert PACKS.convert(Decimal(1), "PK", "CS") == Fraction(1, 5)

@@ -278,6 +278,9 @@ def test_refused_lines() -> None:
     assert (asked.status, asked.detail) == ("not_a_whole_pack", "7 EACH of A-1: order a multiple of 6 EACH.")
     assert resolve_line(line("12", order_multiple=Decimal(6)), book, USD).status == "ok"
     assert resolve_line(line("2", order_minimum=Decimal(3)), book, USD).status == "invalid_quantity"
+    whole = PriceLine("A-1", Decimal("1.5"), "EACH", UnitGraph("EACH", decimals={"EACH": 0}))
+    fraction = resolve_line(whole, book, USD)
+    assert (fraction.status, fraction.reason) == ("invalid_quantity", "FRACTION_NOT_ALLOWED")
     assert resolve("99999999999999", "CASE", [entry("99999999999999")]).status == "invalid_quantity"
 
 
