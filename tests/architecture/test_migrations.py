@@ -14,9 +14,7 @@ def test_no_model_change_lacks_a_migration() -> None:
 @pytest.mark.parametrize("table", ["inventory_stockmovement", "access_auditevent"])
 def test_append_only_tables_refuse_updates(table: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", [table]
-        )
+        cursor.execute("SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", [table])
         assert "append_only" in {name for (name,) in cursor.fetchall()}
 
 
