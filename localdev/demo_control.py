@@ -20,7 +20,7 @@ from localdev.testing import IN_USE
 INSTANCES = ("demo", "empty")
 STARTING_TIMEOUT_S = 900.0
 STOP_TIMEOUT_S = 90.0
-LOCK = LOCAL / "demo.lock"
+LOCK = LOCAL / "supervisor.lock"
 
 
 def run_demo(instance: str, port: int | None) -> int:

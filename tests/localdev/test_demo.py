@@ -11,7 +11,9 @@ import pytest
 
 from localdev.children import Child, Program
 from localdev.demo import demo_description
+from localdev.demo_control import INSTANCES, LOCK
 from localdev.demo_settings import DemoAddress, demo_environment
+from localdev.paths import LOCAL
 from localdev.ports import free_port, is_free, next_free
 from localdev.processes import identify
 from localdev.runfile import RunFile
@@ -111,3 +113,7 @@ def test_every_tester_has_a_database_of_its_own() -> None:
     assert with_database_suffix("postgres://u@h:1/name", "") == "postgres://u@h:1/name"
     assert with_redis_offset("redis://:p@h:1/16", 2) == "redis://:p@h:1/18"
     assert with_redis_offset("redis://h:1", 1) == "redis://h:1/1"
+
+
+def test_the_lock_of_a_running_demo_is_not_one_its_servers_start_under() -> None:
+    assert LOCK not in [LOCAL / f"{instance}.lock" for instance in (*INSTANCES, "test", "bench")]
