@@ -41,6 +41,7 @@ class Account(models.Model):
         indexes = [
             GinIndex(OpClass(Upper("code"), name="gin_trgm_ops"), name="account_code_trgm"),
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="account_name_trgm"),
+            models.Index(Upper("code"), name="account_code_upper"),
         ]
 
     def __str__(self) -> str:

@@ -46,6 +46,7 @@ class Item(models.Model):
         indexes = [
             GinIndex(OpClass(Upper("sku"), name="gin_trgm_ops"), name="item_sku_trgm"),
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="item_name_trgm"),
+            models.Index(Upper("sku"), name="item_sku_upper"),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,8 @@
 """Other systems: who they are, what their codes mean here, and which of them owns which field."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Upper
 
 from apps.lib.clock import Now
 
@@ -58,7 +59,10 @@ class CrossReference(models.Model):
             ),
             models.CheckConstraint(condition=Q(ignored=False) | ~Q(reason=""), name="cross_reference_ignored_why"),
         ]
-        indexes = [models.Index(fields=["kind", "target"], name="cross_reference_target")]
+        indexes = [
+            models.Index(fields=["kind", "target"], name="cross_reference_target"),
+            models.Index(F("system"), F("kind"), Upper("code"), name="cross_reference_upper"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.system} {self.kind} {self.code} → {self.target or 'ignored'}"
