@@ -35,6 +35,8 @@ class Cause(models.Model):
     # Kept by triage.py under this row's lock, so that a queue of 100,000 records lists without counting them.
     open_records = models.PositiveIntegerField(default=0)
     total_records = models.PositiveIntegerField(default=0)
+    # Counts what a preview depends on (records, state): an older preview is stale.
+    revision = models.PositiveBigIntegerField(default=0, db_default=0)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="causes"
     )
@@ -105,8 +107,13 @@ class BlockedRecord(models.Model):
     detail = models.TextField(default="")
     context = models.JSONField(default=dict)
     state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
-    replay = models.ForeignKey(Replay, null=True, blank=True, on_delete=models.SET_NULL, related_name="items")
+    replay = models.ForeignKey(
+        Replay, null=True, blank=True, on_delete=models.SET_NULL, related_name="items", db_index=False
+    )
     blocked_at = models.DateTimeField(db_default=Now())
+    # What it misses may arrive while it is being blocked, unseen by both sides: looked at again a few times.
+    recheck_at = models.DateTimeField(null=True, blank=True)
+    rechecks = models.PositiveSmallIntegerField(default=0, db_default=0)
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.CharField(max_length=200, blank=True, default="")
 
@@ -127,6 +134,12 @@ class BlockedRecord(models.Model):
             models.Index(fields=["cause", "state", "-id"], name="blocked_cause"),
             models.Index(fields=["origin", "origin_id"], name="blocked_origin"),
             models.Index(fields=["origin", "id"], name="blocked_replaying", condition=Q(state="replaying")),
+            models.Index(
+                fields=["origin", "recheck_at"],
+                name="blocked_recheck",
+                condition=Q(state="open", recheck_at__isnull=False),
+            ),
+            models.Index(fields=["replay", "state"], name="blocked_replay", condition=Q(replay__isnull=False)),
         ]
 
     def __str__(self) -> str:
