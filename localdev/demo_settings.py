@@ -100,7 +100,7 @@ def has_sandbox() -> bool:
 
 def has_command(name: str) -> bool:
     """True where this checkout has the management command."""
-    return any(ROOT.glob(f"apps/**/management/commands/{name}.py"))
+    return any(found for top in ("apps", "sync_console") for found in (ROOT / top).rglob(f"commands/{name}.py"))
 
 
 def manage(*arguments: str) -> list[str]:
