@@ -19,11 +19,11 @@ from localdev.testing import prepare_environment  # noqa: E402
 prepare_environment()
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright keeps an event loop in the main thread
 
-if (ROOT / "sync_console" / "settings.py").exists():
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sync_console.settings")
-    import django
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sync_console.settings")
 
-    django.setup()
+import django  # noqa: E402
+
+django.setup()
 
 import redis  # noqa: E402
 import time_machine  # noqa: E402
