@@ -36,6 +36,17 @@ class StockPosition(models.Model):
     generation = models.BigIntegerField(default=0)
     as_of = models.DateTimeField(null=True, help_text="When the newest fact inside the numbers happened.")
     counted_at = models.DateTimeField(null=True)
+    counted_by = models.ForeignKey(
+        "inventory.StockCount",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="The count it stands on: later facts that this count contains change nothing.",
+    )
+    watermarks = models.JSONField(
+        default=dict, help_text="Per source (code) the highest sequence inside the numbers; null where it sends none."
+    )
 
     class Meta:
         constraints = [
@@ -149,6 +160,7 @@ class OpenPick(models.Model):
         db_persist=True,
     )
     first_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, help_text="When it was last shipped or put back.")
 
     class Meta:
         constraints = [
@@ -157,6 +169,7 @@ class OpenPick(models.Model):
                 condition=Q(picked__gte=0, unpicked__gte=0, shipped__gte=0), name="open_pick_sums_not_negative"
             ),
         ]
+        indexes = [models.Index(fields=["position"], name="open_pick_open", condition=Q(open__gt=0))]
 
     def __str__(self) -> str:
         return f"{self.order}/{self.order_line}"
