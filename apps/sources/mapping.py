@@ -9,11 +9,12 @@ import subprocess
 import sys
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
+import cel
 import orjson
 
-import cel
 from apps.sources.mapping_functions import MappingError, functions
 
 EXPRESSION_MAX: Final = 500
@@ -99,6 +100,7 @@ def check(rules: Rules, sample: Table[str, str] | None = None) -> None:
             [sys.executable, "-m", "apps.sources.mapping_trial"],
             input=job,
             capture_output=True,
+            cwd=Path(__file__).resolve().parents[2],
             timeout=TRIAL_S + 1,  # the child's own start is not the expression's fault
             check=False,
         )

@@ -101,6 +101,9 @@ class RawMessage(models.Model):
     message = models.OneToOneField(InboxMessage, on_delete=models.CASCADE, primary_key=True, related_name="raw")
     received_at = models.DateTimeField(db_default=Now())
     body = models.BinaryField()
+    # The event as a person corrected it; what was received stays beside it.
+    corrected = models.BinaryField(null=True)
+    corrected_by = models.CharField(max_length=200, blank=True, db_default="", default="")
 
     def __str__(self) -> str:
         return f"{self.message_id}"
@@ -124,10 +127,13 @@ class EntityCursor(models.Model):
     """The newest absolute fact applied per source and entity: an older one never overwrites it."""
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
-    entity = models.CharField(max_length=250, help_text="entity type and key, as in item:AB-1")
+    entity = models.TextField(help_text='entity type and key, as in item:["AB-1"]')
     sequence = models.BigIntegerField(null=True)
+    stream = models.CharField(max_length=100, blank=True, db_default="", default="")
     happened_at = models.DateTimeField()
     message = models.BigIntegerField()
+    # Field → [sequence, stream, time, message], where upserts are partial: an older one sets what no newer has said.
+    fields = models.JSONField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "entity"], name="cursor_source_entity")]
@@ -143,7 +149,9 @@ class Mapping(models.Model):
     name = models.CharField(max_length=60)
     version = models.PositiveIntegerField(default=1)
     is_current = models.BooleanField(default=True)
-    file_pattern = models.CharField(max_length=200, help_text="Shell pattern of the file names it reads.")
+    file_pattern = models.CharField(
+        max_length=200, blank=True, help_text="Shell pattern of the file names it reads; empty: only when named."
+    )
     encoding = models.CharField(max_length=20, default="utf-8")
     time_zone = models.CharField(max_length=60, default="UTC")
     event_type = models.CharField(max_length=60)
@@ -152,6 +160,10 @@ class Mapping(models.Model):
     envelope = models.JSONField(default=dict, blank=True, help_text="time, subject, sequence → CEL expression.")
     grouping = models.JSONField(
         default=dict, blank=True, help_text="For snapshots and per-code reduction: what rows are gathered by."
+    )
+    tables = models.JSONField(default=dict, blank=True, help_text="Tables for lookup(): name → {key: value}.")
+    prelude = models.JSONField(
+        default=list, blank=True, help_text="What the rows take for granted, as [{type, data}]; sent once."
     )
     position = models.PositiveSmallIntegerField(default=100, help_text="Mappings of one run apply in this order.")
     created_by = models.CharField(max_length=200, blank=True, default="")
