@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Count
@@ -30,12 +29,17 @@ class Progress:
         return self.waiting == 0
 
 
-def request_replay(cause_id: int, *, by: str, reason: str = "", record_ids: Sequence[int] | None = None) -> Replay:
-    """Have the open records of a cause (or these of them) processed again; the owning loop sees the new state."""
+def request_replay(
+    cause_id: int, *, by: str, reason: str = "", record_ids: Sequence[int] | None = None, adopt: bool = False
+) -> Replay:
+    """Have the open records of a cause (or these of them) processed again; the owning loop sees the new state.
+
+    `adopt` takes those into the batch that another replay has already set going.
+    """
+    states = ["open", "replaying"] if adopt else ["open"]
     with transaction.atomic():
         lock_causes(ids=[cause_id])
-        where, parameters = ("AND r.id = ANY(%s)", [list(record_ids)]) if record_ids is not None else ("", [])
-        replay = _replay([cause_id], by=by, reason=reason, where=where, parameters=parameters)[cause_id]
+        replay = _replay([cause_id], by=by, reason=reason, states=states, record_ids=record_ids)[cause_id]
         tell([(cause_id, "replayed", {"replay": replay.pk, "records": replay.records, "reason": reason})], actor=by)
         _touched(cause_id)
     return replay
@@ -82,7 +86,7 @@ _REPLAY = """
         UPDATE exceptions_blockedrecord r
         SET state = 'replaying', replay_id = p.id, rechecks = 0
         FROM unnest(%s::bigint[], %s::bigint[]) AS p(cause_id, id)
-        WHERE r.cause_id = p.cause_id AND r.state = 'open' {where}
+        WHERE r.cause_id = p.cause_id AND r.state = ANY(%s) AND (%s::bigint[] IS NULL OR r.id = ANY(%s))
         RETURNING r.replay_id, r.origin),
     counted AS (SELECT replay_id, count(*) AS records, array_agg(DISTINCT origin) AS origins FROM moved GROUP BY 1),
     told AS (UPDATE exceptions_replay p SET records = c.records FROM counted c WHERE p.id = c.replay_id)
@@ -91,20 +95,31 @@ _REPLAY = """
 
 
 def _replay(
-    cause_ids: Sequence[int], *, by: str, reason: str, where: str = "", parameters: Sequence[Any] = ()
+    cause_ids: Sequence[int],
+    *,
+    by: str,
+    reason: str,
+    states: Sequence[str] = ("open",),
+    record_ids: Sequence[int] | None = None,
 ) -> dict[int, Replay]:
-    """One Replay per cause, with its open records in it; the causes are locked by the caller."""
+    """One Replay per cause, with its records in it; the causes are locked by the caller."""
     made = [Replay(cause_id=pk, requested_by=by[:200], reason=reason[:500], records=0) for pk in cause_ids]
     replays = Replay.objects.bulk_create(made)
     with connection.cursor() as cursor:
         ids = [replay.pk for replay in replays]
-        cursor.execute(_REPLAY.format(where=where), [list(cause_ids), ids, *parameters])
+        chosen = None if record_ids is None else list(record_ids)
+        cursor.execute(_REPLAY, [list(cause_ids), ids, list(states), chosen, chosen])
         moved = {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
     for replay in replays:
         replay.records, _ = moved.get(replay.pk, (0, []))
     for loop in sorted({LOOPS[origin] for _, origins in moved.values() for origin in origins if origin in LOOPS}):
         nudge(loop)
     return {replay.cause_id: replay for replay in replays}
+
+
+def put_back(cause_id: int, *, after_replay: int) -> None:
+    """Undo what a fix set going by itself since that replay: somebody wants the records to stay for now."""
+    BlockedRecord.objects.filter(cause_id=cause_id, state="replaying", replay_id__gt=after_replay).update(state="open")
 
 
 def _touched(cause_id: int) -> None:
