@@ -92,8 +92,7 @@ def _one_per_key(feed: Feed, rows: Rows) -> Iterator[Parcel]:
             continue
         del chosen[key]
         translator.takes(row)
-        # The key and the value make the event: another row that says the same is the same fact.
-        event = _event(feed, event_id(feed, [key, row[column]], 1), translator, translator.data())
+        event = _event(feed, event_id(feed, row, 1), translator, translator.data())
         yield Parcel(event, 1)
 
 
