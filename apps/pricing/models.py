@@ -125,6 +125,8 @@ class PriceEntry(models.Model):
             models.Index(
                 fields=["item", "book", "currency"], name="entry_current_item", condition=Q(superseded_at__isnull=True)
             ),
+            models.Index(fields=["item", "book"], name="entry_past_item", condition=Q(superseded_at__isnull=False)),
+            models.Index(fields=["book", "family", "category"], name="entry_wide", condition=Q(item__isnull=True)),
             models.Index(fields=["message"], name="entry_message", condition=Q(message__isnull=False)),
         ]
 
