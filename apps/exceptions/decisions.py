@@ -108,12 +108,14 @@ def assign(cause_id: int, *, by: str, changes: Mapping[str, str | None]) -> None
         _remember(cause, "assigned", by, **changes)
 
 
-def comment(cause_id: int, *, author: User, text: str) -> Comment:
-    """Say something about the cause, open or closed."""
+def comment(cause_id: int, *, text: str, author: User | None = None, by: str = "") -> Comment:
+    """Say something about the cause, open or closed: a person as `author`, a system as `by`."""
     with transaction.atomic():
         cause = _locked(cause_id)
         _seen(cause.pk)
-        return Comment.objects.create(cause=cause, author=author, text=text)
+        return Comment.objects.create(
+            cause=cause, author=author, by=(author.get_username() if author else by)[:200], text=text
+        )
 
 
 def ignore(cause_id: int, record_ids: Sequence[int], *, by: str, reason: str) -> int:

@@ -1,10 +1,16 @@
 """What cannot be processed: causes, the records they block, and what people said and did about them."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import ExpressionWrapper, Q
+from django.db.models.fields.json import KT
+from django.db.models.functions import Upper
 
 from apps.lib.clock import Now
+
+# Live causes before closed ones, in every order of the queue.
+CLOSED = ExpressionWrapper(Q(closed_at__isnull=False), output_field=models.BooleanField())
 
 
 class Cause(models.Model):
@@ -61,6 +67,7 @@ class Cause(models.Model):
                 fields=["-last_seen_at", "id"], name="cause_live", condition=~Q(state__in=["resolved", "dismissed"])
             ),
             models.Index(fields=["reason", "value"], name="cause_reason_value"),
+            models.Index(CLOSED, "sla_due_at", "id", name="cause_queue"),
         ]
 
     def __str__(self) -> str:
@@ -140,6 +147,18 @@ class BlockedRecord(models.Model):
                 condition=Q(state="open", recheck_at__isnull=False),
             ),
             models.Index(fields=["replay", "state"], name="blocked_replay", condition=Q(replay__isnull=False)),
+            # What people search for: a SKU or an order number, from its beginning.
+            models.Index(OpClass(Upper("subject"), name="text_pattern_ops"), name="blocked_subject"),
+            models.Index(
+                OpClass(Upper(KT("context__sku")), name="text_pattern_ops"),
+                name="blocked_sku",
+                condition=Q(context__has_key="sku"),
+            ),
+            models.Index(
+                OpClass(Upper(KT("context__order")), name="text_pattern_ops"),
+                name="blocked_order",
+                condition=Q(context__has_key="order"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -148,7 +167,8 @@ class BlockedRecord(models.Model):
 
 class Comment(models.Model):
     cause = models.ForeignKey(Cause, on_delete=models.CASCADE, related_name="comments")
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT)
+    by = models.CharField(max_length=200, default="", help_text="The author's user name, or the API client's.")
     text = models.TextField()
     at = models.DateTimeField(db_default=Now())
 
