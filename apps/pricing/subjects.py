@@ -59,11 +59,6 @@ def touch_books(book_ids: Collection[int]) -> dict[int, int]:
     return _marked("book_id = ANY(%s)", list(book_ids))
 
 
-def touch_items(item_ids: Collection[int]) -> dict[int, int]:
-    """The same for every subject of these items, such as after a change of their cost."""
-    return _marked("item_id = ANY(%s)", list(item_ids))
-
-
 def _marked(which: str, ids: list[int]) -> dict[int, int]:
     if not ids:
         return {}
