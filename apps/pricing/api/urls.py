@@ -1,3 +1,12 @@
-from django.urls import URLPattern
+"""Pricing's part of the API. The fixed words win over SKUs; a SKU takes the rest of the path."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path, re_path
+
+from apps.pricing.api.views import ExplainPriceView, PriceView, ResolveView
+
+urlpatterns = [
+    path("prices", PriceView.as_view(), name="price-by-sku"),
+    path("prices/resolve", ResolveView.as_view(), name="prices-resolve"),
+    re_path(r"^prices/(?!changes$)(?P<sku>.+)$", PriceView.as_view(), name="price"),
+    re_path(r"^explain/prices/(?P<sku>.+)$", ExplainPriceView.as_view(), name="explain-price"),
+]
