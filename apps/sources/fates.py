@@ -20,7 +20,9 @@ _REPLAYING = (
     "EXISTS (SELECT 1 FROM exceptions_blockedrecord b"
     " WHERE b.origin = 'inbox' AND b.origin_id = m.id AND b.state = 'replaying')"
 )
-_STATUS = f"CASE WHEN m.state IN ('blocked', 'quarantined') AND {_REPLAYING} THEN 'replaying' ELSE m.state END"
+_STATUS = (
+    f"CASE WHEN m.state IN ('pending', 'blocked', 'quarantined') AND {_REPLAYING} THEN 'replaying' ELSE m.state END"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,37 @@ class EntityCursor(models.Model):
         return f"{self.source_id} {self.entity}"
 
 
+class StockDocument(models.Model):
+    """A stock document (shipment, return) and the form it was first heard in: the other form books nothing."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+", db_index=False)
+    kind = models.CharField(max_length=12)
+    number = models.CharField(max_length=100)
+    form = models.CharField(max_length=8)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "kind", "number"], name="stock_document_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number}"
+
+
+class PriceListPart(models.Model):
+    """A part of a price list that has arrived; the last one counts the whole."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+", db_index=False)
+    book = models.CharField(max_length=100, help_text="The source's code.")
+    as_of = models.CharField(max_length=40, help_text="As sent.")
+    part = models.PositiveIntegerField()
+    message = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "book", "as_of", "part"], name="price_list_part_once")]
+
+    def __str__(self) -> str:
+        return f"{self.book} {self.as_of} part {self.part}"
+
+
 class Mapping(models.Model):
     """How a source's rows become events: one CEL expression per target field. Saved as a new version each time."""
 

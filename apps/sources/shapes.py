@@ -46,7 +46,7 @@ def documents() -> dict[str, dict[str, Any]]:
 
 
 def violations(event_type: str, data: object) -> list[Violation]:
-    """Everything wrong with `data`, at most 25 findings outside lines and one per line; empty is good."""
+    """Everything wrong with `data`, one finding per place and line, at most 25 outside lines."""
     found = list(_fractions(data, ()))
     validator = _validator(event_type)
     if not validator.is_valid(data):
@@ -79,8 +79,12 @@ def _validator(event_type: str) -> jsonschema_rs.Draft202012Validator:
 def _limited(found: Sequence[Violation]) -> list[Violation]:
     kept: list[Violation] = []
     lines: set[int] = set()
+    places: set[tuple[str | int, ...]] = set()
     outside = 0
     for violation in found:
+        if violation.path in places:
+            continue  # one value, one finding: the first says it best
+        places.add(violation.path)
         if violation.line is None:
             outside += 1
             if outside <= _SHOWN_MAX:
@@ -93,15 +97,16 @@ def _limited(found: Sequence[Violation]) -> list[Violation]:
 
 def _fractions(value: object, path: tuple[str | int, ...]) -> Iterator[Violation]:
     """JSON numbers that are no integers: they were written as floats, which nothing here may be."""
-    if isinstance(value, Decimal):
-        yield Violation(path, "number", f'{value} is a JSON number with a point; send it as a string, "{value}".')
+    if isinstance(value, Decimal | float):
+        detail = f'{value} is a JSON number that is no integer of at most 14 digits; send it as a string, "{value}".'
+        yield Violation(path, "number", detail)
     elif isinstance(value, dict):
         for key, inner in value.items():
-            if isinstance(inner, dict | list | Decimal):
+            if isinstance(inner, dict | list | Decimal | float):
                 yield from _fractions(inner, (*path, key))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            if isinstance(inner, dict | list | Decimal):
+            if isinstance(inner, dict | list | Decimal | float):
                 yield from _fractions(inner, (*path, index))
 
 
@@ -181,6 +186,8 @@ def _rules(data: object) -> Iterator[Violation]:
     if not isinstance(data, dict):
         return
     yield from _dates(data, ())
+    if data.get("cost") is not None and not data.get("cost_currency"):
+        yield Violation(("cost_currency",), "cost without currency", "A cost needs its currency; add cost_currency.")
     for name in ("lines", "licences"):
         for index, line in enumerate(data.get(name) or ()):
             if isinstance(line, dict):

@@ -79,3 +79,55 @@ def _flush_append_only_tables() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection.ops, "execute_sql_flush", flush)
         yield
+
+
+CATALOG: list[Event] = [
+    event("u1", type="unit.upserted", data={"code": "EA", "name": "Each"}),
+    event("u2", type="unit.upserted", data={"code": "CASE", "name": "Case"}),
+    event("w1", type="warehouse.upserted", data={"code": "W1", "name": "Main"}),
+    event(
+        "i1",
+        type="item.upserted",
+        data={
+            "sku": "AB-1",
+            "name": "Bolt",
+            "base_uom": "EA",
+            "units": [{"uom": "CASE", "numerator": 12, "denominator": 1}],
+        },
+    ),
+]
+
+
+def moved(event_id: str, kind: str, quantity: str, uom: str = "EA", **changes: object) -> Event:
+    """A movement of AB-1 at W1; `data` in `changes` adds to its data."""
+    data = {"sku": "AB-1", "warehouse": "W1", "kind": kind, "quantity": quantity, "uom": uom}
+    extra = changes.pop("data", {})
+    assert isinstance(extra, dict)
+    return event(event_id, data={**data, **extra}, **changes)
+
+
+def send(*events: Event) -> None:
+    """Receive and process."""
+    from apps.sources.inbox import receive
+    from apps.sources.processing import drain
+
+    receipt = receive(events)
+    assert not receipt.rejected, receipt.rejected
+    drain()
+
+
+def states() -> dict[str, str]:
+    """Event id → state."""
+    from apps.sources.models import InboxMessage
+
+    return dict(InboxMessage.objects.values_list("event_id", "state"))
+
+
+def on_hand(sku: str = "AB-1") -> str:
+    from apps.inventory.models import StockPosition
+    from apps.lib.quantity import plain
+
+    return ", ".join(
+        f"{position.warehouse.code} {plain(position.on_hand)}"
+        for position in StockPosition.objects.filter(item__sku=sku).select_related("warehouse").order_by("warehouse")
+    )

@@ -1,0 +1,148 @@
+"""A batch on its way: rows read and locked, bodies parsed, and what became of each written back."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import orjson
+from django.db import connection
+
+from apps.exceptions import triage
+from apps.lib import strict_json
+from apps.lib.errors import Block
+from apps.sources import shapes
+from apps.sources.claims import ORIGIN, SETTLED_BY
+from apps.sources.received import Outcome, Received, SourceRef, Status, line_labels
+
+_LOAD = """
+SELECT m.id, m.attempts, m.event_id, m.type, m.subject, m.sequence, m.stream, m.happened_at, m.received_at,
+       coalesce(r.corrected, r.body), m.source_id, y.code, s.accepts_our_codes, s.folds_case, s.stock_facts,
+       s.on_hand_falls_at
+FROM sources_inboxmessage m
+JOIN sources_source s ON s.system_id = m.source_id JOIN masterdata_system y ON y.id = s.system_id
+LEFT JOIN sources_rawmessage r ON r.message_id = m.id
+WHERE m.id = ANY(%s) AND m.state = ANY(%s) ORDER BY m.id FOR NO KEY UPDATE OF m
+"""
+_FINISH = """
+UPDATE sources_inboxmessage m SET state = g.state, effects = g.effects, due_at = NULL, error = '',
+       finished_at = CASE WHEN g.state IN ('processed', 'superseded', 'ignored') THEN sync_now() END
+FROM unnest(%s::int8[], %s::text[], %s::jsonb[]) AS g (id, state, effects) WHERE m.id = g.id
+"""
+_SETTLED: Final[Mapping[Status, Any]] = {
+    "processed": "resolved",
+    "blocked": "resolved",
+    "ignored": "ignored",
+    "superseded": "superseded",
+}
+WAITING: Final = ("pending", "blocked", "quarantined")
+ANY: Final = (*WAITING, "processed", "superseded", "ignored")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A message read from its row, with what is wrong with its shape."""
+
+    message: Received
+    violations: Sequence[Block] = ()
+    whole: bool = False
+
+
+def load(ids: Sequence[int], *, states: Sequence[str] = ("pending",)) -> list[Received]:
+    """Lock the rows (in id order, until the transaction ends) and read them; others' and finished ones are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOAD, [list(ids), list(states)])
+        rows = cursor.fetchall()
+    sources: dict[int, SourceRef] = {}
+    messages = []
+    for message_id, attempts, event_id, type_, subject, sequence, stream, at, received_at, body, *source in rows:
+        ref = sources.setdefault(source[0], SourceRef(*source))
+        data = _data(body)
+        messages.append(
+            Received(
+                message_id, ref, event_id, type_, subject, sequence, stream, at, received_at, data, attempts=attempts
+            )
+        )
+    return messages
+
+
+def check(message: Received) -> Checked:
+    """Judge the shape of `data`: documents whole, facts by line."""
+    found = shapes.violations(message.type, message.data)
+    if not found:
+        return Checked(message)
+    by_line = message.type in shapes.BY_LINE
+    labels = line_labels(message.data["lines"]) if by_line and isinstance(message.data.get("lines"), list) else []
+    blocks = [
+        shapes.block_of(
+            violation,
+            message.type,
+            message.record,
+            line=labels[violation.line] if by_line and violation.line is not None else "",
+        )
+        for violation in found
+    ]
+    if not by_line or any(violation.line is None for violation in found):
+        return Checked(message, blocks, whole=True)
+    bad = frozenset(violation.line for violation in found if violation.line is not None)
+    return Checked(replace(message, bad_lines=bad), blocks)
+
+
+def finish(messages: Mapping[int, Received], outcomes: Sequence[Outcome]) -> None:
+    """Write what became of the messages, settle what they waited for and block what blocks, in one go each."""
+    if not outcomes:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FINISH,
+            [
+                [outcome.message_id for outcome in outcomes],
+                [outcome.status for outcome in outcomes],
+                [json.dumps(list(outcome.effects), default=str) if outcome.effects else None for outcome in outcomes],
+            ],
+        )
+    requests = [
+        triage.BlockRequest(ORIGIN, outcome.message_id, block, source=messages[outcome.message_id].source.code)
+        for outcome in outcomes
+        for block in outcome.blocks
+    ]
+    settle(outcomes, requests)
+    triage.block(requests)
+
+
+def settle(outcomes: Sequence[Outcome], requests: Sequence[triage.BlockRequest]) -> None:
+    """Close the records of what is finished, but those that block again for the same cause."""
+    waiting = _with_records([outcome.message_id for outcome in outcomes])
+    kept = [
+        (request.origin_id, request.block.line, triage.fingerprint(request.block, request.source).hex())
+        for request in requests
+        if request.origin_id in waiting
+    ]
+    for as_what in ("resolved", "ignored", "superseded"):
+        ids = [
+            outcome.message_id
+            for outcome in outcomes
+            if _SETTLED[outcome.status] == as_what and outcome.message_id in waiting
+        ]
+        if ids:
+            triage.settle(ORIGIN, ids, by=SETTLED_BY, kept=kept, outcome=as_what)
+
+
+def _with_records(ids: Sequence[int]) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT origin_id FROM exceptions_blockedrecord"
+            " WHERE origin = %s AND origin_id = ANY(%s) AND state IN ('open', 'replaying')",
+            [ORIGIN, list(ids)],
+        )
+        return {origin_id for (origin_id,) in cursor.fetchall()}
+
+
+def _data(body: Any) -> Any:
+    """The event's `data`; what was stored is JSON already, so the quick parser serves (a float stays a float)."""
+    raw = bytes(body) if body is not None else b"{}"
+    try:
+        event = orjson.loads(raw)
+    except orjson.JSONDecodeError:  # integers beyond 64 bits
+        event = strict_json.parse(raw)
+    return event.get("data") if isinstance(event, dict) else None
