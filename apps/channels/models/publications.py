@@ -25,7 +25,9 @@ class Publication(models.Model):
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="publications", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     subject = models.CharField(max_length=300, help_text="listing's external id | location or account group")
-    listing = models.ForeignKey(Listing, null=True, on_delete=models.PROTECT, related_name="publications")
+    listing = models.ForeignKey(
+        Listing, null=True, on_delete=models.PROTECT, related_name="publications", db_index=False
+    )
     location = models.CharField(max_length=100, blank=True, default="")
     desired = models.JSONField()
     desired_version = models.BigIntegerField(default=1)
@@ -39,12 +41,16 @@ class Publication(models.Model):
     acked_at = models.DateTimeField(null=True)
     observed = models.JSONField(null=True)
     observed_at = models.DateTimeField(null=True)
+    token = models.CharField(
+        max_length=100, blank=True, default="", help_text="The channel's own version of what it was last known to hold."
+    )
     must_verify = models.BooleanField(default=False, help_text="The outcome of a send is unknown: read back first.")
     fence = models.BigIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)
     next_attempt_at = models.DateTimeField(db_default=Now())
     attempts = models.PositiveIntegerField(default=0, help_text="Since the last acknowledgement.")
     blocked_at = models.DateTimeField(null=True)
+    has_exception = models.BooleanField(default=False, help_text="A record in the exception queue speaks of it.")
     last_error = models.CharField(max_length=1000, blank=True, default="")
 
     class Meta:
@@ -64,6 +70,10 @@ class Publication(models.Model):
                 & Q(blocked_at__isnull=True),
             ),
             models.Index(fields=["recheck_at"], name="publication_recheck", condition=Q(recheck_at__isnull=False)),
+            models.Index(
+                fields=["channel", "leased_until"], name="publication_leased", condition=Q(leased_until__isnull=False)
+            ),
+            models.Index(fields=["listing"], name="publication_of_listing"),
         ]
 
     def __str__(self) -> str:
@@ -81,6 +91,7 @@ class PublicationAttempt(models.Model):
         THROTTLED = "throttled"
         NOT_SENT = "not_sent"
         UNKNOWN = "unknown"
+        CONFLICT = "conflict"
         FENCED = "fenced"
 
     publication = models.ForeignKey(Publication, on_delete=models.CASCADE, related_name="attempt_log", db_index=False)
