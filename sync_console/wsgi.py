@@ -1,4 +1,4 @@
-"""The WSGI application granian serves."""
+"""The WSGI application granian serves: the fast lane in front of Django."""
 
 import os
 
@@ -6,4 +6,8 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sync_console.settings")
 
-application = get_wsgi_application()
+django_application = get_wsgi_application()
+
+from sync_console.fastlane import FastLane  # noqa: E402  (the apps are loaded now)
+
+application = FastLane(django_application)

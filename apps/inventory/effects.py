@@ -60,6 +60,11 @@ class Snapshot:
             return happened_at <= self.as_of
         return sequence <= watermark
 
+    def covers(self, source: str, sequence: int | None) -> bool:
+        """Whether a watermark says so: only that ends a pick, the time of the count does not."""
+        watermark = self.watermarks.get(source)
+        return watermark is not None and sequence is not None and sequence <= watermark
+
 
 @dataclass(slots=True)
 class Position:
@@ -83,7 +88,8 @@ class Position:
         contained = self.counted is not None and self.counted.contains(source, fact.sequence, fact.happened_at)
         on_hand = ZERO if contained else _on_hand_change(fact)
         held, unreleased = self._held_change_of(fact)
-        unbacked = self._unbacked_change_of(fact, contained) if fact.kind in PICKING else ZERO
+        covered = self.counted is not None and self.counted.covers(source, fact.sequence)
+        unbacked = self._unbacked_change_of(fact, covered) if fact.kind in PICKING else ZERO
         self.generation += 1
         self.rows += 1
         self.on_hand_change += on_hand
@@ -107,13 +113,13 @@ class Position:
             return -released, fact.base_quantity - released
         return ZERO, ZERO
 
-    def _unbacked_change_of(self, fact: Fact, contained: bool) -> Decimal:
+    def _unbacked_change_of(self, fact: Fact, covered: bool) -> Decimal:
         if fact.falls_at == "pick":
             return ZERO
         key, quantity, at = (fact.order, fact.order_line), fact.base_quantity, fact.happened_at
         if fact.kind == "pick":
             opened = self.picks.pick(key, quantity, at)
-            if not contained:
+            if not covered:
                 return opened
             self.picks.close(key, opened, at)  # a count that contains the pick has taken it off already
             return ZERO

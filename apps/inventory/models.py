@@ -205,6 +205,7 @@ class StockCount(models.Model):
     warehouses = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=State.choices, default=State.LOADING)
     applied_at = models.DateTimeField(null=True)
+    approved_by = models.CharField(max_length=200, blank=True, default="", help_text="Who let a held count through.")
     held_why = models.CharField(max_length=1000, blank=True, default="")
 
     class Meta:
@@ -220,6 +221,7 @@ class StockCountPart(models.Model):
     count = models.ForeignKey(StockCount, on_delete=models.CASCADE, related_name="loaded")
     part = models.PositiveIntegerField()
     message = models.BigIntegerField()
+    recorded_at = models.DateTimeField(db_default=Now(), help_text="When its inbox message was received.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["count", "part"], name="count_part")]

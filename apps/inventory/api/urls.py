@@ -1,3 +1,11 @@
-from django.urls import URLPattern
+"""Inventory's part of the API. The fixed words win over SKUs; a SKU takes the rest of the path."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path, re_path
+
+from apps.inventory.api.views import ItemAvailabilityView, LookupView
+
+urlpatterns = [
+    path("availability", ItemAvailabilityView.as_view(), name="availability-by-sku"),
+    path("availability/lookup", LookupView.as_view(), name="availability-lookup"),
+    re_path(r"^availability/(?P<sku>.+)$", ItemAvailabilityView.as_view(), name="availability"),
+]
