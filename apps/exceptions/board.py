@@ -1,34 +1,40 @@
-"""The triage board: which causes a person sees, in tabs with counts, filtered and searched, a page at a time."""
+"""The triage board: one page of the queue for one person, in tabs with counts, filtered, searched and ordered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, When
+from django.db.models import Case, Count, F, IntegerField, QuerySet, When
 
 from apps.access.models import User
-from apps.exceptions.models import BlockedRecord, Cause
+from apps.exceptions import queue
+from apps.exceptions.models import Cause
+from apps.exceptions.queue import Wanted
 from apps.lib.clock import Now
 
 PAGE_SIZE: Final = 50
 SEARCH_MAX: Final = 100
 SEVERITIES: Final = ("critical", "high", "medium", "low")
-_CLOSED: Final = (Cause.State.RESOLVED, Cause.State.DISMISSED)
-
-# What a tab holds; `open` is what somebody should look at now.
-_OPEN: Final = Q(state__in=(Cause.State.NEW, Cause.State.ONGOING, Cause.State.ESCALATING, Cause.State.REGRESSED)) | Q(
-    state=Cause.State.SNOOZED, snoozed_until__lte=Now()
-)
-_SNOOZED: Final = Q(state=Cause.State.SNOOZED) & ~Q(snoozed_until__lte=Now())
-
+LATE: Final = "late"
+TABS: Final[dict[str, str]] = {
+    "mine": "Mine",
+    "team": "My team",
+    "unassigned": "Unassigned",
+    LATE: "Past SLA",
+    "open": "All open",
+    "snoozed": "Snoozed",
+    "resolved": "Resolved",
+}
 _SEVERITY_RANK: Final = Case(
     *(When(severity=name, then=rank) for rank, name in enumerate(SEVERITIES)), default=9, output_field=IntegerField()
 )
-ORDERINGS: Final[dict[str, tuple[object, ...]]] = {
-    "urgency": (_SEVERITY_RANK, F("sla_due_at").asc(nulls_last=True), "-open_records", "pk"),
+_SLA: Final = F("sla_due_at").asc(nulls_last=True)
+ORDERINGS: Final[dict[str, tuple[Any, ...]]] = {
+    "urgency": (_SEVERITY_RANK, _SLA, "-open_records", "pk"),
     "records": ("-open_records", "pk"),
     "seen": ("-last_seen_at", "pk"),
-    "sla": (F("sla_due_at").asc(nulls_last=True), "pk"),
+    "sla": (_SLA, "pk"),
+    "closed": (F("closed_at").desc(nulls_last=True), "pk"),
 }
 
 
@@ -61,31 +67,28 @@ class Board:
 
 def board_for(user: User, asked: Mapping[str, str]) -> Board:
     """The board as `asked` (tab, search, reason, severity, order, page); what is unknown falls back, never fails."""
-    tabs = _tabs(user)
-    conditions = {key: condition for key, _, condition in tabs}
-    tab = asked.get("tab", "")
-    tab = tab if tab in conditions else "all"
-    search = " ".join(asked.get("search", "").replace("\x00", "").split())[:SEARCH_MAX]
-    severity = asked.get("severity", "")
-    severity = severity if severity in SEVERITIES else ""
-    reason = asked.get("reason", "")[:40].replace("\x00", "")
+    tab = asked.get("tab", "") if asked.get("tab", "") in TABS else "open"
+    severity = asked.get("severity", "") if asked.get("severity", "") in SEVERITIES else ""
+    reason = _text(asked.get("reason", ""), 40)
     order = asked.get("order", "")
-    order = order if order in ORDERINGS else ("seen" if tab == "resolved" else "urgency")
+    order = order if order in ORDERINGS else ("closed" if tab == "resolved" else "urgency")
     page = _page_number(asked.get("page", ""))
-    rows = _searched(Cause.objects.filter(conditions[tab]), search)
-    if severity:
-        rows = rows.filter(severity=severity)
-    if reason:
-        rows = rows.filter(reason=reason)
-    rows = rows.select_related("owner", "team").defer("detail").order_by(*ORDERINGS[order])  # type: ignore[arg-type]
+    whole = Wanted(tab="open" if tab == LATE else tab, user=user)
+    wanted = replace(
+        whole,
+        search=_text(asked.get("search", ""), SEARCH_MAX),
+        reasons=(reason,) if reason else (),
+        severity=severity,
+    )
+    rows = _of_tab(wanted, tab).select_related("owner", "team").defer("detail").order_by(*ORDERINGS[order])
     start = (page - 1) * PAGE_SIZE
     found = list(rows[start : start + PAGE_SIZE + 1])
     return Board(
-        tabs=_counted(tabs),
+        tabs=_tabs(user),
         tab=tab,
         causes=found[:PAGE_SIZE],
-        reasons=_reasons(conditions[tab]),
-        search=search,
+        reasons=_reasons(_of_tab(whole, tab)),
+        search=wanted.search,
         reason=reason,
         severity=severity,
         order=order,
@@ -94,47 +97,24 @@ def board_for(user: User, asked: Mapping[str, str]) -> Board:
     )
 
 
-def _tabs(user: User) -> list[tuple[str, str, Q]]:
-    teams = list(user.teams.values_list("pk", flat=True))
-    return [
-        ("mine", "Mine", _OPEN & Q(owner_id=user.pk)),
-        ("team", "My team", _OPEN & Q(team_id__in=teams)),
-        ("unassigned", "Unassigned", _OPEN & Q(owner__isnull=True)),
-        ("late", "Past SLA", _OPEN & Q(sla_due_at__lt=Now())),
-        ("all", "All open", _OPEN),
-        ("snoozed", "Snoozed", _SNOOZED),
-        ("resolved", "Resolved", Q(state__in=_CLOSED)),
-    ]
+def _of_tab(wanted: Wanted, tab: str) -> QuerySet[Cause]:
+    rows = queue.causes(wanted)
+    return rows.filter(sla_due_at__lt=Now()) if tab == LATE else rows
 
 
-def _counted(tabs: list[tuple[str, str, Q]]) -> tuple[Tab, ...]:
-    counts = Cause.objects.aggregate(**{key: Count("pk", filter=condition) for key, _, condition in tabs})
-    return tuple(Tab(key, title, counts[key]) for key, title, _ in tabs)
+def _tabs(user: User) -> tuple[Tab, ...]:
+    counts = queue.tab_counts(user) | {LATE: _of_tab(Wanted(tab="open", user=user), LATE).count()}
+    return tuple(Tab(key, title, counts[key]) for key, title in TABS.items())
 
 
-def _reasons(condition: Q) -> list[tuple[str, int]]:
+def _reasons(rows: QuerySet[Cause]) -> list[tuple[str, int]]:
     """The reasons of this tab, most frequent first, for the filter."""
-    rows = Cause.objects.filter(condition).values("reason").annotate(causes=Count("pk")).order_by("-causes", "reason")
-    return [(row["reason"], row["causes"]) for row in rows]
+    return list(rows.order_by().values_list("reason").annotate(number=Count("pk")).order_by("-number", "reason"))
 
 
-def _searched(causes: QuerySet[Cause], search: str) -> QuerySet[Cause]:
-    """By the offending value, what the sentence says, source, channel, owner, or a blocked record's subject."""
-    if not search:
-        return causes
-    record = BlockedRecord.objects.filter(cause=OuterRef("pk"), state__in=BlockedRecord.WAITING).filter(
-        Q(subject__icontains=search) | Q(value__icontains=search)
-    )
-    return causes.filter(
-        Q(value__icontains=search)
-        | Q(sentence__icontains=search)
-        | Q(source__icontains=search)
-        | Q(channel__icontains=search)
-        | Q(reason__icontains=search)
-        | Q(owner__username__iexact=search)
-        | Exists(record)
-    )
+def _text(text: str, limit: int) -> str:
+    return " ".join(text.replace("\x00", "").split())[:limit]
 
 
 def _page_number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and 0 < int(text[:6]) <= 2_000 and len(text) <= 6 else 1
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 6 and int(text) > 0 else 1

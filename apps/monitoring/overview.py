@@ -1,0 +1,153 @@
+"""The console's first page: what is blocked, stale, due and failing, and what came in today; a few set-based queries."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django.db import connection
+from django.db.models import Count, Q, Sum
+
+from apps.channels.channels_list import ChannelState, channel_states
+from apps.exceptions.models import Cause
+from apps.lib.clock import Now, now
+from apps.monitoring.loops import last_runs
+from apps.monitoring.models import InvariantCheck
+from apps.sources.models import InboxMessage, RejectedMessage, Source
+
+TOP_CAUSES: Final = 6
+LOOP_LATE: Final = timedelta(seconds=60)
+# Loops that run seldom: how long each may be silent before it counts as not running.
+_SELDOM: Final = {"tidy": timedelta(hours=3), "invariants": timedelta(minutes=15)}
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    causes: int
+    records: int
+    late: int
+    top: list[Cause]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    code: str
+    last_seen_at: datetime | None
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    sources: list[SourceState]
+    silent: int
+    pending: int
+    oldest_pending_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoopState:
+    name: str
+    started_at: datetime
+    runner: str
+    error: str
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    channels: list[ChannelState]
+    loops: list[LoopState]
+    bad_loops: int
+    check: InvariantCheck | None
+
+    @property
+    def breaches(self) -> int:
+        return len(self.check.breaches) if self.check else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Since midnight UTC; duplicates and refusals as the sources counted them."""
+
+    accepted: int
+    processed: int
+    blocked: int
+    rejected: int
+    duplicates_ever: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    at: datetime
+    blocked: Blocked
+    stale: Stale
+    channels: list[ChannelState]
+    failing: Failing
+    intake: Intake
+
+    @property
+    def due(self) -> int:
+        return sum(channel.due for channel in self.channels)
+
+    @property
+    def unknown(self) -> int:
+        return sum(channel.unknown for channel in self.channels)
+
+    @property
+    def publications_blocked(self) -> int:
+        return sum(channel.blocked for channel in self.channels)
+
+    @property
+    def oldest_due_at(self) -> datetime | None:
+        return min((c.oldest_due_at for c in self.channels if c.oldest_due_at), default=None)
+
+
+def overview() -> Overview:
+    """Everything the page shows, in ten queries whatever the amount of data."""
+    at = now()
+    channels = channel_states()
+    return Overview(at, _blocked(), _stale(at), channels, _failing(at, channels), _intake(at))
+
+
+def _blocked() -> Blocked:
+    live = Cause.objects.filter(closed_at__isnull=True)
+    awake = ~Q(state="snoozed") | Q(snoozed_until__lte=Now())
+    counts = live.aggregate(
+        causes=Count("pk", filter=awake), records=Sum("open_records"), late=Count("pk", filter=awake & Q(sla_due_at__lt=Now()))
+    )
+    top = list(live.filter(awake).select_related("owner").order_by("-open_records", "pk")[:TOP_CAUSES])
+    return Blocked(counts["causes"], counts["records"] or 0, counts["late"], top)
+
+
+def _stale(at: datetime) -> Stale:
+    rows = Source.objects.order_by("last_seen_at").values_list("system__code", "last_seen_at", "silent_after_s")
+    sources = [
+        SourceState(code, seen, seen is None or at - seen > timedelta(seconds=silent_after_s))
+        for code, seen, silent_after_s in rows
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*), min(received_at) FROM sources_inboxmessage WHERE state = 'pending'")
+        number, oldest = cursor.fetchone() or (0, None)
+    silent = sum(source.silent for source in sources)
+    return Stale(sorted(sources, key=lambda s: not s.silent), silent, number, oldest)
+
+
+def _failing(at: datetime, channels: list[ChannelState]) -> Failing:
+    loops = [
+        LoopState(name, began, runner, error, at - began > _SELDOM.get(name, LOOP_LATE))
+        for name, began, runner, error in last_runs()
+    ]
+    check = InvariantCheck.objects.order_by("-at").first()
+    bad = sum(bool(loop.late or loop.error) for loop in loops)
+    return Failing([channel for channel in channels if channel.is_failing], loops, bad, check)
+
+
+def _intake(at: datetime) -> Intake:
+    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    counts = InboxMessage.objects.filter(received_at__gte=midnight).aggregate(
+        accepted=Count("pk"),
+        processed=Count("pk", filter=Q(state__in=["processed", "superseded", "ignored"])),
+        blocked=Count("pk", filter=Q(state__in=["blocked", "quarantined"])),
+    )
+    rejected = RejectedMessage.objects.filter(received_at__gte=midnight).count()
+    duplicates = Source.objects.aggregate(number=Sum("duplicates"))["number"] or 0
+    return Intake(counts["accepted"], counts["processed"], counts["blocked"], rejected, duplicates)
