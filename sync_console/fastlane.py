@@ -82,6 +82,10 @@ class FastLane:
         start_response("200 OK", headers)
         return [reply.body]
 
+    def close(self) -> None:
+        """Give the lane's connections back; a later read opens them again."""
+        self._stock.close()
+
     def _reply(self, environ: Environ) -> Reply:
         path = environ.get("PATH_INFO", "")
         if not path.startswith(PREFIX):
