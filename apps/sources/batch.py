@@ -22,7 +22,7 @@ SELECT m.id, m.attempts, m.event_id, m.type, m.subject, m.sequence, m.stream, m.
 FROM sources_inboxmessage m
 JOIN sources_source s ON s.system_id = m.source_id JOIN masterdata_system y ON y.id = s.system_id
 LEFT JOIN sources_rawmessage r ON r.message_id = m.id
-WHERE m.id = ANY(%s) AND m.state = ANY(%s) ORDER BY m.id FOR NO KEY UPDATE OF m
+WHERE m.id = ANY(%s) AND m.state = ANY(%s) ORDER BY m.id
 """
 _FINISH = """
 UPDATE sources_inboxmessage m SET state = g.state, effects = g.effects, due_at = NULL, error = '',
@@ -50,17 +50,35 @@ class Checked:
 
 def load(ids: Sequence[int], *, states: Sequence[str] = ("pending",)) -> list[Received]:
     """Lock the rows (in id order, until the transaction ends) and read them; others' and finished ones are left out."""
+    return _loaded(f"{_LOAD} FOR NO KEY UPDATE OF m", ids, states)
+
+
+def peek(ids: Sequence[int]) -> list[Received]:
+    """The same without a lock, whatever became of them."""
+    return _loaded(_LOAD, ids, ANY)
+
+
+def _loaded(sql: str, ids: Sequence[int], states: Sequence[str]) -> list[Received]:
     with connection.cursor() as cursor:
-        cursor.execute(_LOAD, [list(ids), list(states)])
+        cursor.execute(sql, [list(ids), list(states)])
         rows = cursor.fetchall()
     sources: dict[int, SourceRef] = {}
     messages = []
     for message_id, attempts, event_id, type_, subject, sequence, stream, at, received_at, body, *source in rows:
         ref = sources.setdefault(source[0], SourceRef(*source))
-        data = _data(body)
         messages.append(
             Received(
-                message_id, ref, event_id, type_, subject, sequence, stream, at, received_at, data, attempts=attempts
+                message_id,
+                ref,
+                event_id,
+                type_,
+                subject,
+                sequence,
+                stream,
+                at,
+                received_at,
+                _data(body),
+                attempts=attempts,
             )
         )
     return messages

@@ -58,5 +58,5 @@ def _earlier_parts(message: Received, own: PriceList) -> list[PriceList]:
             " ON CONFLICT (source_id, book, as_of, part) DO UPDATE SET message = excluded.message",
             [message.source.system_id, own.book, own.as_of, own.part, message.id],
         )
-    parts = [batch.check(found) for found in batch.load([i for i in ids if i != message.id], states=batch.ANY)]
+    parts = [batch.check(found) for found in batch.peek([i for i in ids if i != message.id])]
     return [list_of(part.message) for part in parts if not part.whole]

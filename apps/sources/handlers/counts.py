@@ -44,7 +44,7 @@ def _counted(message: Received) -> Outcome:
     if loaded.messages is None:
         change = f"part {data.get('part', 1)} of {data['parts']} is kept until the others are there"
         return _outcome(own, [_effect("snapshot", data["snapshot"], change)])
-    others = batch.load([each for each in loaded.messages if each != message.id], states=batch.ANY)
+    others = batch.peek([each for each in loaded.messages if each != message.id])
     parts = [own, *(_read(Resolution(message.source), found) for found in _shaped(others))]
     lines = [line for part in sorted(parts, key=lambda part: part.message.id) for line in part.lines]
     result = apply_count(loaded.count_id, lines, measure=data.get("measure", "on_hand"))
