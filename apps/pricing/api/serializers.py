@@ -109,7 +109,7 @@ class LineRequest(StrictSerializer):
 
 
 class ResolveRequest(ContextFields):
-    lines = LineRequest(many=True, allow_empty=False, max_length=LINES_MAX)
+    lines = LineRequest(many=True, allow_empty=False, max_length=LINES_MAX)  # type: ignore[call-arg]
 
 
 class OnePriceRequest(ContextFields):
