@@ -51,6 +51,8 @@ def resolve(
         batch = None
         if replay:
             batch = request_replay(cause.pk, by=by, reason=reason, adopt=True)
+            # What the fix itself set going is in this batch now.
+            cause.replays.filter(pk__gt=before, pk__lt=batch.pk).delete()
             _close(cause.pk, Cause.State.RESOLVED, by)
         else:
             put_back(cause.pk, after_replay=before)

@@ -8,6 +8,7 @@ from typing import Final
 ORIGINS: Final[dict[str, str]] = {
     "inbox": "apps.sources.processing.retry",
     "publication": "apps.channels.blocked.retry",
+    "position": "apps.inventory.shortfalls.retry",
 }
 PANELS: Final[dict[str, str]] = {
     "inbox": "apps.sources.panels.panel",

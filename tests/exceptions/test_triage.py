@@ -28,7 +28,7 @@ def history(cause: Cause) -> list[str]:
 
 
 def test_many_records_of_one_code_are_one_cause(unknown_warehouse: Blocking) -> None:
-    team = Team.objects.create(code="warehouse", name="Warehouse")
+    team = Team.objects.get(code="warehouse")
     block([unknown_warehouse(n) for n in range(1, 413)])
     cause = Cause.objects.get()
     assert counters(cause) == ("new", 412, 412)
