@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from django.db import close_old_connections, connection, connections
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from apps.channels import acknowledgements, breakers, claims, lineage
+from apps.channels import acknowledgements, breakers, claims, drains, lineage
+from apps.channels.blocked import retry_waiting
 from apps.channels.claims import Abilities, Batch
 from apps.channels.connectors import Connector, InvalidSettings, ItemOutcome, Outcome, ReadFailed, Shown, connector_of
 from apps.channels.models import Channel
@@ -55,15 +57,20 @@ class Line:
 def publish(channel_id: int, *, budget_s: float = BUDGET_S) -> int:
     """Drain what is due on one channel, as fast as it may be called; how many requests were made.
 
-    Safe to run many times at once: rows are leased, rate and breaker are shared.
+    Safe to run many times at once: one drains, the others leave; rows are leased, rate and breaker are shared.
     """
-    ends_at, requests = time.monotonic() + budget_s, 0
     line = _opened(channel_id)
-    while line is not None and time.monotonic() < ends_at:
-        made = _round(line)
-        if made == 0:
-            break
-        requests += made
+    if line is None:
+        return 0
+    ends_at, requests, token = time.monotonic() + budget_s, 0, uuid.uuid4().hex
+    try:
+        while time.monotonic() < ends_at and drains.take(channel_id, token, line.lease_s + PATIENCE_S):
+            made = _round(line)
+            if made == 0:
+                break
+            requests += made
+    finally:
+        drains.leave(channel_id, token)
     return requests
 
 
@@ -89,24 +96,26 @@ def live_with_work() -> list[int]:
 
 def hand_out(task: Task) -> None:
     """Send `task` once per channel with work; whatever the broker does not take is done by threads of this process."""
+    retry_waiting()
     try:
         for channel_id in live_with_work():
             task.apply_async((channel_id,), retry=False, expires=60, ignore_result=True)
     except (OSError, OperationalError, RedisError) as error:
         log.warning("broker_unavailable", extra={"error": repr(error)})
-        publish_all(wait=False)
+        publish_all()
 
 
 _running: dict[int, threading.Thread] = {}
 _running_lock = threading.Lock()
 
 
-def publish_all(*, wait: bool = True) -> int:
+def publish_all(*, wait: bool = False) -> int:
     """Publish every channel with work, each in a thread of its own in this process; how many were started.
 
-    A channel whose earlier thread still runs is left to it, so a slow one never delays another. `wait`: until all
-    that were started are done; the dispatch loop does not wait.
+    A channel whose earlier thread still runs is left to it, so a slow one never delays another, nor the loop that
+    calls this. `wait`: until all that were started are done.
     """
+    retry_waiting()
     started = [thread for channel_id in live_with_work() for thread in _started(channel_id)]
     for thread in started if wait else ():
         thread.join()

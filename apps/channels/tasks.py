@@ -2,12 +2,11 @@
 
 from celery import shared_task
 
-from apps.channels import blocked, planner, publisher, readback
+from apps.channels import planner, publisher, readback
 
 
 @shared_task(name="apps.channels.tasks.plan", ignore_result=True)
 def plan() -> None:
-    blocked.retry_waiting()
     planner.plan()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from apps.channels import acknowledgements, claims, publisher
+from apps.channels import acknowledgements, claims, drains, publisher
 from apps.channels.connectors import ItemOutcome, Outcome
 from apps.channels.models import Channel, Publication, PublicationAttempt
 from apps.exceptions.models import BlockedRecord, Cause
@@ -84,9 +84,7 @@ def test_prices_go_in_the_channels_own_form(shop: Side, market: Side) -> None:
 
 @pytest.mark.parametrize("kind", UNCERTAIN)
 @pytest.mark.parametrize("code", ["SHOP", "MARKET"])
-def test_an_uncertain_answer_is_unknown_then_found_out(
-    open_side: Callable[..., Side], code: str, kind: str
-) -> None:
+def test_an_uncertain_answer_is_unknown_then_found_out(open_side: Callable[..., Side], code: str, kind: str) -> None:
     side = open_side(code, form={"settles_after_s": 3600})
     side.seed("A")
     publication = promise(side, "A", 36)
@@ -121,7 +119,7 @@ def test_an_applied_value_that_was_never_answered_is_not_sent_twice(shop: Side) 
 def test_429_pauses_only_that_channel(shop: Side, market: Side) -> None:
     first, other = promise(shop, "A", 36), promise(market, "MK-1", 7)
     shop.fault({"kind": "429", "retry_after": 120, "on": "write"})
-    publisher.publish_all()
+    publisher.publish_all(wait=True)
     first.refresh_from_db()
     other.refresh_from_db()
     assert outcomes(first) == ["throttled"]
@@ -146,7 +144,12 @@ def test_a_refusal_blocks_with_the_channels_own_words_and_settles_on_acknowledge
     assert (record.origin, record.origin_id, record.state) == ("publication", publication.pk, "open")
     assert "quantity is -4: it cannot be below 0." in record.detail
     cause = record.cause
-    assert (cause.reason, cause.field, cause.value, cause.channel) == ("CHANNEL_REJECTED", "quantity", "negative", "SHOP")
+    assert (cause.reason, cause.field, cause.value, cause.channel) == (
+        "CHANNEL_REJECTED",
+        "quantity",
+        "negative",
+        "SHOP",
+    )
     publisher.publish(shop.channel.pk)
     assert len(shop.writes()) == 1  # what cannot heal is not retried
     want(publication, 4)
@@ -313,7 +316,9 @@ def test_nothing_is_sent_with_too_little_lease_left(shop: Side, monkeypatch: pyt
     assert shop.writes() == []
 
 
-def test_two_publishers_at_once_send_once(open_side: Callable[..., Side]) -> None:
+def test_two_publishers_at_once_send_once(open_side: Callable[..., Side], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where two drain at the same time: a drain that lost its turn still has its leases."""
+    monkeypatch.setattr(drains, "take", lambda *_: True)
     shop = open_side("SHOP", max_in_flight=2)
     codes = [f"I{number}" for number in range(20)]
     shop.seed(*codes)
@@ -343,12 +348,12 @@ def test_a_channel_that_is_down_does_not_delay_another(shop: Side, market: Side,
     down = [promise(shop, code, 1) for code in ("A", "B", "C")]
     shop.fault({"kind": "timeout", "seconds": 2})
     up = promise(market, "MK-1", 7)
-    assert publisher.publish_all(wait=False) == 2
+    assert publisher.publish_all() == 2
     publisher._running[market.channel.pk].join(10)
     up.refresh_from_db()
     assert up.acked_version == 1
     later = promise(market, "MK-2", 3)
-    publisher.publish_all(wait=False)  # the slow one's thread may still run: the fast one is served all the same
+    publisher.publish_all()  # the slow one's thread may still run: the fast one is served all the same
     publisher._running[market.channel.pk].join(10)
     later.refresh_from_db()
     assert later.acked_version == 1
@@ -400,3 +405,14 @@ def test_the_rate_limit_is_kept(open_side: Callable[..., Side]) -> None:
         promise(shop, code, 1, observed_at="2026-01-01T00:00:00Z")
     publisher.publish(shop.channel.pk)
     assert len(shop.writes()) == 3
+
+
+def test_one_run_drains_a_channel_at_a_time_and_a_lost_one_is_replaced(shop: Side) -> None:
+    promise(shop, "A", 36)
+    assert drains.take(shop.channel.pk, "other", 60)
+    assert publisher.publish(shop.channel.pk) == 0
+    assert shop.writes() == []
+    Channel.objects.update(draining_until="2026-01-01T00:00:00Z")
+    assert publisher.publish(shop.channel.pk) > 0
+    assert shop.shows("A") == 36
+    assert Channel.objects.get().draining_by == ""

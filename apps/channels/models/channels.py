@@ -51,6 +51,8 @@ class Channel(models.Model):
     breaker = models.CharField(max_length=9, choices=Breaker.choices, default=Breaker.CLOSED)
     breaker_until = models.DateTimeField(null=True, blank=True)
     failures_in_a_row = models.PositiveIntegerField(default=0)
+    draining_by = models.CharField(max_length=32, blank=True, default="", help_text="Which run publishes it now.")
+    draining_until = models.DateTimeField(null=True, blank=True)
     last_ack_at = models.DateTimeField(null=True, blank=True)
     last_read_back_at = models.DateTimeField(null=True, blank=True)
     read_back_cursor = models.CharField(max_length=500, blank=True, default="")
