@@ -7,6 +7,9 @@ class WiringConfig(AppConfig):
     label = "wiring"
     verbose_name = "Sync Console"
 
+    def ready(self) -> None:
+        import apps.lib.lookups  # noqa: F401 - registers field__any
+
 
 class ConsoleAdminConfig(AdminConfig):
     default_site = "sync_console.admin_site.ConsoleSite"

@@ -140,7 +140,7 @@ def _count(feed: Feed, sent: dict[str, Parcel], summary: FeedSummary) -> None:
         pk: (identity, state) for pk, identity, state in _messages(feed, sent).values_list("pk", "event_id", "state")
     }
     waiting = BlockedRecord.objects.filter(
-        origin="inbox", origin_id__in=list(messages), state__in=BlockedRecord.WAITING
+        origin="inbox", origin_id__any=list(messages), state__in=BlockedRecord.WAITING
     )
     lines: dict[int, set[str]] = {}
     for origin_id, line in waiting.values_list("origin_id", "line"):
@@ -164,4 +164,4 @@ def _count_one(parcel: Parcel, state: str, waiting: set[str], summary: FeedSumma
 
 
 def _messages(feed: Feed, sent: dict[str, Parcel]) -> Any:
-    return InboxMessage.objects.filter(source__system__code=feed.source, event_id__in=list(sent))
+    return InboxMessage.objects.filter(source__system__code=feed.source, event_id__any=list(sent))
