@@ -1,14 +1,19 @@
 """`field__any=[…]`: `= ANY(array)`, one parameter however many values, where `__in` would send and parse thousands."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Lookup
 from django.db.models.sql.compiler import SQLCompiler
 
+if TYPE_CHECKING:
+    AnyLookup = Lookup[Any]
+else:
+    AnyLookup = Lookup
+
 
 @Field.register_lookup
-class EqualsAny(Lookup[Any]):
+class EqualsAny(AnyLookup):
     lookup_name = "any"
     prepare_rhs = False
 
