@@ -273,3 +273,23 @@ def test_another_sources_copy_of_a_fact_is_evidence(api: Api) -> None:
 def test_the_trace_of_an_event_stays_through_processing(api: Api) -> None:
     api.post(CATALOG, traceparent="00-" + "c" * 32 + "-" + "d" * 16 + "-01")
     assert set(InboxMessage.objects.values_list("trace_id", flat=True)) == {"c" * 32}
+
+
+def test_stocking_rules_are_partial_and_in_base_units() -> None:
+    from apps.inventory.models import StockingRule
+
+    send(
+        *CATALOG,
+        typed("s1", "stocking.upserted", sku="AB-1", safety_stock="2", uom="CASE", lead_time_days=5),
+        typed("s2", "stocking.upserted", sku="AB-1", warehouse="W1", safety_stock="3", backorder="unlimited"),
+        typed("s3", "stocking.upserted", sku="AB-1", backorder="up_to", backorder_limit="1", uom="BOX"),
+    )
+    send(typed("s4", "stocking.upserted", sku="AB-1", lead_time_days=None, time="2026-02-01T00:00:00Z"))
+    general, own = StockingRule.objects.order_by("id")
+    assert (plain(general.safety_stock), general.lead_time_days) == ("24", None)
+    assert (plain(own.safety_stock), own.backorder, own.warehouse.code if own.warehouse else "") == (
+        "3",
+        "unlimited",
+        "W1",
+    )
+    assert (states()["s3"], reasons()) == ("blocked", {"UNKNOWN_UNIT"})

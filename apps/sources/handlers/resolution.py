@@ -93,14 +93,21 @@ class Resolution:
         """The quantity in base units, exact."""
         unit = self.unit(uom, line, sku=item.sku)
         entered = parse_decimal(value)
+        return Quantity(entered, unit, self._base(item, entered, unit.code, line))
+
+    def in_base(self, item: ItemRef, value: object, uom: str | None) -> Decimal:
+        """The quantity in base units; without `uom` it is one already."""
+        unit = self.unit(uom, sku=item.sku).code if uom is not None else item.base_unit
+        return self._base(item, parse_decimal(value), unit, "")
+
+    def _base(self, item: ItemRef, entered: Decimal, uom: str, line: str) -> Decimal:
         try:
-            base = self._graphs[item.id].to_base(entered, unit.code)
+            return self._graphs[item.id].to_base(entered, uom)
         except ConversionError as error:
             block = unusable_conversion(
-                error, sku=item.sku, base_uom=item.base_unit, line=line, subject=item.sku, uom=unit.code
+                error, sku=item.sku, base_uom=item.base_unit, line=line, subject=item.sku, uom=uom
             )
             raise Blocked(block) from error
-        return Quantity(entered, unit, base)
 
     def unknown(
         self, kind: str, code: str, line: str = "", *, subject: str = "", context: dict[str, str] | None = None
