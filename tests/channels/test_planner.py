@@ -115,7 +115,7 @@ def test_a_new_listing_gets_its_first_stock_and_price(world: World) -> None:
     assert price().desired == {"amount": "12.37", "currency": "USD"}
     assert (stock().desired_version, stock().acked_version, stock().blocked_at) == (1, 0, None)
     assert stock().subject == "A|"
-    assert not (StockDirty.objects.exists() or PriceDirty.objects.exists() or ListingDirty.objects.exists())
+    assert [marks.objects.count() for marks in (StockDirty, PriceDirty, ListingDirty)] == [0, 0, 0]
     assert planner.plan() == 0
 
 
