@@ -12,7 +12,7 @@ from apps.access.audit import record as audit
 from apps.access.models import Team, User
 from apps.exceptions.blocking import lock_causes, tell
 from apps.exceptions.errors import busy_is_refused
-from apps.exceptions.mending import apply_fix, check_token, lock_live
+from apps.exceptions.mending import apply_fix, check_token, lock_live, shown_fields, with_reason
 from apps.exceptions.models import BlockedRecord, Cause, Comment, Replay
 from apps.exceptions.replaying import put_back, request_replay
 from apps.lib.clock import Now, now
@@ -47,7 +47,7 @@ def resolve(
         cause = lock_live(cause_id)
         check_token(cause, fix_name, fields, preview_token)
         before = cause.replays.order_by("-pk").values_list("pk", flat=True).first() or 0
-        result = apply_fix(cause, fix_name, fields, by)
+        result = apply_fix(cause, fix_name, with_reason(cause, fix_name, fields, reason), by)
         batch = None
         if replay:
             batch = request_replay(cause.pk, by=by, reason=reason, adopt=True)
@@ -58,7 +58,8 @@ def resolve(
             put_back(cause.pk, after_replay=before)
             _seen(cause.pk)
         action = "resolved" if replay else "fixed"
-        _remember(cause, action, by, fix=fix_name, fields=dict(fields), reason=reason, summary=result.summary)
+        shown = shown_fields(cause, fix_name, fields)
+        _remember(cause, action, by, fix=fix_name, fields=shown, reason=reason, summary=result.summary)
     return Resolution(result.summary, batch)
 
 

@@ -24,6 +24,8 @@ class FixField:
     required: bool = True
     help: str = ""
     choices: tuple[str, ...] = ()
+    # Never written into histories or shown again.
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

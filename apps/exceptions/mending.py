@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -11,6 +11,8 @@ from apps.exceptions.errors import CauseClosed, PreviewStale
 from apps.exceptions.fixes import Fix, FixResult, fixes_of
 from apps.exceptions.models import Cause
 from apps.lib.errors import FieldError, Problem
+
+REASON: Final = "reason"
 
 
 def lock_live(cause_id: int) -> Cause:
@@ -30,9 +32,23 @@ def apply_fix(cause: Cause, fix_name: str, fields: Mapping[str, Any], by: str) -
     return fix.apply(cause, dict(fields), by)
 
 
+def with_reason(cause: Cause, fix_name: str, fields: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """The reason a person gives for resolving is also the fix's own, where it asks for one."""
+    fix = _fix(cause, fix_name)
+    asks = any(field.name == REASON for field in fix.fields) and not fields.get(REASON)
+    return {**fields, REASON: reason} if asks else dict(fields)
+
+
+def shown_fields(cause: Cause, fix_name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields as histories may keep them: secrets are left out."""
+    secret = {field.name for field in _fix(cause, fix_name).fields if field.secret}
+    return {name: "(secret)" if name in secret else value for name, value in fields.items()}
+
+
 def token_of(cause: Cause, fix_name: str, fields: Mapping[str, Any]) -> str:
-    """What a preview promises: this revision of the cause, this fix, these fields."""
-    asked = orjson.dumps([cause.pk, fix_name, dict(fields)], option=orjson.OPT_SORT_KEYS, default=str)
+    """What a preview promises: this revision of the cause, this fix, these fields (whatever the reason)."""
+    meant = {name: value for name, value in fields.items() if name != REASON}
+    asked = orjson.dumps([cause.pk, fix_name, meant], option=orjson.OPT_SORT_KEYS, default=str)
     return f"{cause.revision}-{hashlib.sha256(asked).hexdigest()[:32]}"
 
 

@@ -101,7 +101,9 @@ def test_unknown_parameters_and_values_are_refused(api: Api, query: dict[str, st
 def test_a_cause_shows_its_fixes_and_its_history(api: Api, depot: Depot) -> None:
     depot.take(1)
     body = api.get(f"{CAUSES}/{the_cause().pk}").json()
-    field = {"name": "target", "label": "Ours", "kind": "code", "required": True, "help": "", "choices": []}
+    field = {"name": "target", "label": "Ours", "kind": "code", "required": True, "help": "", "choices": []} | {
+        "secret": False
+    }
     assert body["fixes"] == [{"name": "name", "label": "Name it", "fields": [field]}]
     assert [entry["action"] for entry in body["timeline"]] == ["created"]
     assert body["detail"] == "Row 1 names warehouse 'DC-9', which nobody knows; map it."

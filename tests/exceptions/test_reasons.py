@@ -39,7 +39,7 @@ def test_every_fix_has_a_name_of_its_own_and_fields_a_form_can_show(code: str) -
     for fix in fixes.values():
         assert fix.label
         assert len({field.name for field in fix.fields}) == len(fix.fields)
-        assert not {field.name for field in fix.fields} & {"fix", "reason", "replay", "preview_token"}
+        assert not {field.name for field in fix.fields} & {"fix", "replay", "preview_token"}
 
 
 def test_the_catalogue_holds_every_reason() -> None:

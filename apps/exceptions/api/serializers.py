@@ -66,6 +66,7 @@ class FixFieldSerializer(serializers.Serializer[Any]):
     required = serializers.BooleanField()  # type: ignore[assignment]
     help = serializers.CharField()
     choices = serializers.ListField(child=serializers.CharField())
+    secret = serializers.BooleanField()
 
 
 class FixSerializer(serializers.Serializer[Any]):
@@ -163,7 +164,7 @@ class ResolutionSerializer(serializers.Serializer[Any]):
     replay = ReplaySerializer(allow_null=True)
 
 
-class FixRequest(serializers.Serializer[Any]):
+class FixInputSerializer(serializers.Serializer[Any]):
     """`fix` and, beside it, that fix's own fields, which the fix checks."""
 
     fix = serializers.CharField(max_length=40)
@@ -175,13 +176,13 @@ class FixRequest(serializers.Serializer[Any]):
         return {**known, "fields": {key: value for key, value in data.items() if key not in self.fields}}
 
 
-class ResolveRequest(FixRequest):
+class ResolveInputSerializer(FixInputSerializer):
     reason = serializers.CharField(max_length=500, help_text="Why; it is kept in the history.")
     replay = serializers.BooleanField(default=True)
     preview_token = serializers.CharField(max_length=200, required=False, allow_null=True)
 
 
-class ReplayRequest(StrictSerializer):
+class ReplayInputSerializer(StrictSerializer):
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
     records = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
@@ -192,21 +193,21 @@ class ReplayRequest(StrictSerializer):
     )
 
 
-class AssignRequest(StrictSerializer):
+class AssignInputSerializer(StrictSerializer):
     user = serializers.CharField(required=False, allow_null=True, max_length=150, help_text="user name")
     team = serializers.CharField(required=False, allow_null=True, max_length=40, help_text="team code")
 
 
-class SnoozeRequest(StrictSerializer):
+class SnoozeInputSerializer(StrictSerializer):
     until = InstantField(help_text="An instant with its offset.")
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
 
-class DismissRequest(StrictSerializer):
+class DismissInputSerializer(StrictSerializer):
     reason = serializers.CharField(max_length=500)
 
 
-class CommentRequest(StrictSerializer):
+class CommentInputSerializer(StrictSerializer):
     text = serializers.CharField(max_length=4_000)
 
 

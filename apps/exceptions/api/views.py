@@ -98,10 +98,12 @@ class PreviewView(APIView):
     scopes = {"POST": "exceptions:write"}
 
     @extend_schema(
-        operation_id="exceptions_preview", request=serializers.FixRequest, responses=serializers.PreviewSerializer
+        operation_id="exceptions_preview",
+        request=serializers.FixInputSerializer,
+        responses=serializers.PreviewSerializer,
     )
     def post(self, request: Request, cause_id: int) -> Response:
-        asked = _asked(serializers.FixRequest, request)
+        asked = _asked(serializers.FixInputSerializer, request)
         _known(request, cause_id)
         return Response(bodies.preview_body(preview(cause_id, asked["fix"], asked["fields"], by=actor_of(request))))
 
@@ -112,12 +114,12 @@ class ResolveView(APIView):
     @extend_schema(
         operation_id="exceptions_resolve",
         parameters=[_KEY],
-        request=serializers.ResolveRequest,
+        request=serializers.ResolveInputSerializer,
         responses={202: serializers.ResolutionSerializer},
     )
     @idempotent
     def post(self, request: Request, cause_id: int) -> Response:
-        asked = _asked(serializers.ResolveRequest, request)
+        asked = _asked(serializers.ResolveInputSerializer, request)
         _known(request, cause_id)
         done = decisions.resolve(
             cause_id,
@@ -139,12 +141,12 @@ class ReplayView(APIView):
     @extend_schema(
         operation_id="exceptions_replay",
         parameters=[_KEY],
-        request=serializers.ReplayRequest,
+        request=serializers.ReplayInputSerializer,
         responses={202: serializers.ReplaySerializer},
     )
     @idempotent
     def post(self, request: Request, cause_id: int) -> Response:
-        asked = _asked(serializers.ReplayRequest, request)
+        asked = _asked(serializers.ReplayInputSerializer, request)
         _known(request, cause_id)
         batch = decisions.replay(
             cause_id, by=actor_of(request), reason=asked["reason"], record_ids=asked.get("records")
@@ -156,10 +158,12 @@ class AssignView(APIView):
     scopes = {"POST": "exceptions:write"}
 
     @extend_schema(
-        operation_id="exceptions_assign", request=serializers.AssignRequest, responses=serializers.CauseDetailSerializer
+        operation_id="exceptions_assign",
+        request=serializers.AssignInputSerializer,
+        responses=serializers.CauseDetailSerializer,
     )
     def post(self, request: Request, cause_id: int) -> Response:
-        asked = _asked(serializers.AssignRequest, request)
+        asked = _asked(serializers.AssignInputSerializer, request)
         _known(request, cause_id)
         decisions.assign(cause_id, by=actor_of(request), changes=asked)
         return _cause(request, cause_id)
@@ -169,10 +173,12 @@ class SnoozeView(APIView):
     scopes = {"POST": "exceptions:write"}
 
     @extend_schema(
-        operation_id="exceptions_snooze", request=serializers.SnoozeRequest, responses=serializers.CauseDetailSerializer
+        operation_id="exceptions_snooze",
+        request=serializers.SnoozeInputSerializer,
+        responses=serializers.CauseDetailSerializer,
     )
     def post(self, request: Request, cause_id: int) -> Response:
-        asked = _asked(serializers.SnoozeRequest, request)
+        asked = _asked(serializers.SnoozeInputSerializer, request)
         _known(request, cause_id)
         decisions.snooze(cause_id, by=actor_of(request), until=asked["until"], reason=asked["reason"])
         return _cause(request, cause_id)
@@ -183,11 +189,11 @@ class DismissView(APIView):
 
     @extend_schema(
         operation_id="exceptions_dismiss",
-        request=serializers.DismissRequest,
+        request=serializers.DismissInputSerializer,
         responses=serializers.CauseDetailSerializer,
     )
     def post(self, request: Request, cause_id: int) -> Response:
-        asked = _asked(serializers.DismissRequest, request)
+        asked = _asked(serializers.DismissInputSerializer, request)
         _known(request, cause_id)
         decisions.dismiss(cause_id, by=actor_of(request), reason=asked["reason"])
         return _cause(request, cause_id)
@@ -198,11 +204,11 @@ class CommentsView(APIView):
 
     @extend_schema(
         operation_id="exceptions_comment",
-        request=serializers.CommentRequest,
+        request=serializers.CommentInputSerializer,
         responses={201: serializers.CommentSerializer},
     )
     def post(self, request: Request, cause_id: int) -> Response:
-        asked = _asked(serializers.CommentRequest, request)
+        asked = _asked(serializers.CommentInputSerializer, request)
         _known(request, cause_id)
         author = request.user if isinstance(request.user, User) else None
         made = decisions.comment(cause_id, by=actor_of(request), author=author, text=asked["text"])
