@@ -16,7 +16,7 @@ from unfold.decorators import action
 from apps.access.admin_permissions import CapabilityAdminMixin
 from apps.access.audit import record as audit
 from apps.access.people import person_may
-from apps.channels import listings, onboarding, switching
+from apps.channels import drafts, listings, switching
 from apps.channels.forms import ChannelForm
 from apps.channels.models import Channel, ChannelWarehouse, Listing
 from apps.channels.resources import ListingResource
@@ -114,15 +114,15 @@ class ChannelAdmin(CapabilityAdminMixin, ModelAdmin):
             messages.error(request, problem.detail)
         return back
 
-    @action(description="Go live", url_path="go-live")
+    @action(description="Go live", url_path="go-live")  # type: ignore[untyped-decorator]
     def go_live(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(reverse("admin:channels_channel_switch", args=[object_id, "go_live"]))
 
-    @action(description="Pause", url_path="pause")
+    @action(description="Pause", url_path="pause")  # type: ignore[untyped-decorator]
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(reverse("admin:channels_channel_switch", args=[object_id, "pause"]))
 
-    @action(description="Resume", url_path="resume")
+    @action(description="Resume", url_path="resume")  # type: ignore[untyped-decorator]
     def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(reverse("admin:channels_channel_switch", args=[object_id, "resume"]))
 
@@ -160,7 +160,7 @@ class ListingAdmin(CapabilityAdminMixin, ImportExportMixin, ModelAdmin):
 
 def _switch(channel: Channel, verb: str, by: str) -> None:
     if verb == "go_live":
-        onboarding.go_live(channel.pk, by=by)
+        drafts.go_live(channel.pk, by=by)
     elif verb == "pause":
         switching.pause(channel.system.code, by=by)
     else:

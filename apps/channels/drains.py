@@ -16,7 +16,7 @@ def take(channel_id: int, token: str, lease_s: float) -> bool:
     """Become, or stay, the one that drains this channel; a lost drainer's turn ends with its lease."""
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, {"channel": channel_id, "token": token, "lease": lease_s})
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def leave(channel_id: int, token: str) -> None:

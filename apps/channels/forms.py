@@ -36,7 +36,8 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["code"].disabled = True
-            self.initial |= {"code": self.instance.system.code, "name": self.instance.system.name}
+            self.initial["code"] = self.instance.system.code
+            self.initial["name"] = self.instance.system.name
             self.fields["name"].disabled = True  # the system's name is master data
 
     def clean_code(self) -> str:

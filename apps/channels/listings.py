@@ -28,7 +28,7 @@ def mark_items(item_ids: Collection[int]) -> None:
     _mark("l.item_id = ANY(%s)", [list(item_ids)])
 
 
-def _mark(which: str, arguments: list[object]) -> None:
+def _mark(which: str, arguments: list[int | list[int]]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_MARK.format(which=which), arguments)
     nudge("plan")

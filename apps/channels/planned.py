@@ -101,7 +101,7 @@ def listings_of(item_ids: list[int], listing_ids: list[int]) -> list[ListingRow]
     with connection.cursor() as cursor:
         cursor.execute(_LISTINGS, [item_ids, listing_ids])
         return [
-            ListingRow(*row[:15], policy=_policy(*row[15:19]), places=tuple(Place(*p) for p in orjson.loads(row[19])))
+            ListingRow(*[*row[:15], _policy(*row[15:19]), tuple(Place(*place) for place in orjson.loads(row[19]))])
             for row in cursor.fetchall()
         ]
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
 from django.db import connection, transaction
@@ -184,7 +185,7 @@ def _resent(channel_id: int) -> Seen:
     return _counted(_RESEND, {"channel": channel_id, "began": row[0]})
 
 
-def _counted(sql: str, arguments: dict[str, object]) -> Seen:
+def _counted(sql: str, arguments: dict[str, Any]) -> Seen:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, arguments)
         row = cursor.fetchone()

@@ -9,12 +9,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.access.api.lists import decode_cursor, encode_cursor, limit_of, refuse_unknown_parameters
-from apps.access.api.permissions import actor_of
-from apps.access.keys import Caller
+from apps.access.api.permissions import actor_of, client_of
 from apps.channels.api.serializers import ChannelField, ChannelList, DraftRequest, PublicationField, PublicationList
 from apps.channels.channels_list import ChannelState, channel_states
+from apps.channels.drafts import Draft, create_draft
 from apps.channels.models import Channel
-from apps.channels.onboarding import Draft, create_draft
 from apps.channels.publications_list import STATES, publications_of
 from apps.lib.errors import FieldError, Problem
 
@@ -114,7 +113,8 @@ def _draft(data: dict[str, Any]) -> Draft:
 
 def _visible(request: Request) -> frozenset[str]:
     """The channels the key is limited to; empty is all."""
-    return request.user.channels if isinstance(request.user, Caller) else frozenset()
+    client = client_of(request)
+    return client.channels if client is not None else frozenset()
 
 
 def _after(request: Request, kind: type, first: Any) -> Any:

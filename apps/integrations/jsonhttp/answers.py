@@ -187,6 +187,6 @@ def _counted(accept: Accept, items: Sequence[PushItem], status: int, document: o
         if row is None:
             outcomes.append(ItemOutcome(item.publication_id, Outcome.ACKNOWLEDGED, status))
             continue
-        said = Words(text_at(row, accept.code), text_at(row, accept.field), text_at(row, accept.message)[:500])
-        outcomes += all_of([item], Outcome.REJECTED, status, str(said), code=said.code, field=said.field)
+        refusal = Words(text_at(row, accept.code), text_at(row, accept.field), text_at(row, accept.message)[:500])
+        outcomes += all_of([item], Outcome.REJECTED, status, str(refusal), code=refusal.code, field=refusal.field)
     return outcomes
