@@ -1,0 +1,1 @@
+"""Ratios against baselines, measured together: `python -m bench`."""
