@@ -128,11 +128,9 @@ class PriceEntryAdmin(CapabilityAdminMixin, ImportExportMixin, ModelAdmin):
         return NewPriceForm if obj is None else super().get_form(request, obj, change, **kwargs)
 
     def save_form(self, request: HttpRequest, form: NewPriceForm, change: bool) -> PriceEntry:
-        """The form's price is set here; the answer is the newest row of its key."""
+        """The form's price is set here."""
         form.apply()
-        key = form.price.key
-        form.save_m2m = lambda: None
-        return PriceEntry.objects.filter(**key._asdict()).order_by("superseded_at", "id").last() or form.instance
+        return form.entry()
 
     def save_model(self, request: HttpRequest, obj: PriceEntry, form: NewPriceForm, change: bool) -> None:
         """Nothing is left to save."""

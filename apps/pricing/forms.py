@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.db import transaction
+from django.db.models import F
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from apps.masterdata.changes import Person
@@ -64,6 +65,15 @@ class NewPriceForm(forms.ModelForm):  # type: ignore[type-arg]
         """Set the price; only after is_valid()."""
         assert isinstance(self.price, NewPrice)
         return set_prices([self.price])[0]
+
+    def entry(self) -> PriceEntry:
+        """The newest row of the key that was set, for the page that follows."""
+        assert isinstance(self.price, NewPrice)
+        rows = PriceEntry.objects.filter(**self.price.key._asdict())
+        return rows.order_by(F("superseded_at").desc(nulls_first=True), "-id").first() or self.instance
+
+    def save_m2m(self) -> None:
+        """There is nothing beside the price."""
 
 
 class PriceBookForm(forms.ModelForm):  # type: ignore[type-arg]

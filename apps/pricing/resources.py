@@ -138,5 +138,5 @@ def _tell(result: Result, number: int, row: Mapping[str, object], what: Mistake 
 
 def _import_type(outcome: PriceOutcome, before: str) -> str:
     if outcome.status != "applied":
-        return RowResult.IMPORT_TYPE_SKIP
-    return RowResult.IMPORT_TYPE_UPDATE if before else RowResult.IMPORT_TYPE_NEW
+        return str(RowResult.IMPORT_TYPE_SKIP)
+    return str(RowResult.IMPORT_TYPE_UPDATE if before else RowResult.IMPORT_TYPE_NEW)
