@@ -26,7 +26,7 @@ WHERE m.id = ANY(%s) AND m.state = ANY(%s) ORDER BY m.id
 """
 _FINISH = """
 UPDATE sources_inboxmessage m SET state = g.state, effects = g.effects, due_at = NULL, error = '',
-       finished_at = CASE WHEN g.state IN ('processed', 'superseded', 'ignored') THEN sync_now() END
+       finished_at = CASE WHEN g.state IN ('processed', 'superseded', 'ignored') THEN (SELECT sync_now()) END
 FROM unnest(%s::int8[], %s::text[], %s::jsonb[]) AS g (id, state, effects) WHERE m.id = g.id
 """
 _SETTLED: Final[Mapping[Status, Any]] = {

@@ -13,7 +13,7 @@ ORIGIN: Final = "inbox"
 SETTLED_BY: Final = "inbox"
 
 _CLAIM = """
-UPDATE sources_inboxmessage m SET attempts = m.attempts + 1, due_at = sync_now() + %s * interval '1 second'
+UPDATE sources_inboxmessage m SET attempts = m.attempts + 1, due_at = (SELECT sync_now()) + %s * interval '1 second'
 FROM (SELECT id FROM sources_inboxmessage
       WHERE state = 'pending' AND due_at <= (SELECT sync_now()) AND {which}
       ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED) due
@@ -38,7 +38,7 @@ def claim_replays(limit: int) -> dict[int, int]:
         return {}
     claimed = _claimed(
         "UPDATE sources_inboxmessage m SET state = 'pending', finished_at = NULL, attempts = 1,"
-        " due_at = sync_now() + %s * interval '1 second'"
+        " due_at = (SELECT sync_now()) + %s * interval '1 second'"
         " FROM (SELECT id FROM sources_inboxmessage WHERE id = ANY(%s) AND state IN ('blocked', 'quarantined')"
         "       ORDER BY id FOR UPDATE SKIP LOCKED) waiting"
         " WHERE m.id = waiting.id RETURNING m.id, m.attempts",
@@ -53,7 +53,7 @@ def release(ids: Sequence[int], *, delay_s: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE sources_inboxmessage SET attempts = greatest(attempts - 1, 0),"
-            " due_at = sync_now() + %s * interval '1 second' WHERE id = ANY(%s) AND state = 'pending'",
+            " due_at = (SELECT sync_now()) + %s * interval '1 second' WHERE id = ANY(%s) AND state = 'pending'",
             [delay_s, list(ids)],
         )
 
