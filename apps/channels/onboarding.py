@@ -1,112 +1,134 @@
-"""Setting a channel up: checked whole, stored as a draft that is planned but never sent, then taken live."""
+"""Setting a channel up: its row, its warehouses and its listings, idempotent by their codes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from typing import Any, Final
 
-from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from django.utils.module_loading import import_string
 
-from apps.access.audit import record as audit
-from apps.channels import listings
-from apps.channels.connectors import Access, InvalidSettings, connector_of, open_connector
+from apps.channels.connectors import Access, open_connector
 from apps.channels.credentials import seal
+from apps.channels.listings import mark, mark_channel
 from apps.channels.models import Channel, ChannelWarehouse
 from apps.lib.clock import Now
-from apps.lib.errors import FieldError, Problem
-from apps.lib.money import is_currency
-from apps.lib.nudges import nudge
+from apps.lib.errors import Problem
 from apps.masterdata.models import Warehouse
 from apps.masterdata.systems import ensure_system
 
+# connector → function(name, **changed fields) of the settings it ships
+PRESETS: Final = {"jsonhttp": "apps.integrations.jsonhttp.form.preset"}
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A channel as it is asked for; `warehouses` are (our code, the channel's location or "")."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelDraft:
+    """A channel as it is to be; `settings` is its connector's form, `policy` columns of its stock policy."""
 
     code: str
     name: str
     connector: str
     grade: str
-    settings: Mapping[str, object]
+    settings: Mapping[str, Any]
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     currency: str = ""
     publishes_prices: bool = True
-    warehouses: Sequence[tuple[str, str]] = ()
-    policy: Mapping[str, Decimal | None] = field(default_factory=dict)
-    limits: Mapping[str, int | Decimal] = field(default_factory=dict)
+    requests_per_s: int = 10
+    burst: int = 10
+    batch_size: int = 1
+    max_in_flight: int = 4
+    policy: Mapping[str, int] = field(default_factory=dict)
 
 
-def create_draft(draft: Draft, *, by: str) -> Channel:
-    """Store the draft, or refuse with every field that is wrong (Problem 400), or 409 where the code is taken."""
-    errors = _errors(draft)
-    known = dict(Warehouse.objects.filter(code__in=[code for code, _ in draft.warehouses]).values_list("code", "pk"))
-    errors += [
-        FieldError("invalid", f"No warehouse has the code {code!r}.", f"/warehouses/{index}/warehouse")
-        for index, (code, _) in enumerate(draft.warehouses)
-        if code not in known
+@dataclass(frozen=True, slots=True)
+class ListingDraft:
+    """The channel's code for one item in one sell unit, by our codes."""
+
+    external_id: str
+    sku: str
+    uom: str
+
+
+def preset(connector: str, name: str, **changed: object) -> dict[str, Any]:
+    """The settings a connector ships under this name, with fields replaced."""
+    found: dict[str, Any] = import_string(PRESETS[connector])(name, **changed)
+    return found
+
+
+def keep_channel(draft: ChannelDraft, warehouses: Sequence[str] = ()) -> int:
+    """Make or change a live channel that sells the stock of these warehouses; its id.
+
+    Raises InvalidSettings where the connector refuses the form, Problem where a warehouse is unknown.
+    """
+    access = Access(channel=draft.code, settings=draft.settings, credentials=draft.credentials)
+    open_connector(access, draft.connector)
+    with transaction.atomic():
+        channel_id = ensure_system(draft.code, draft.name)
+        Channel.objects.update_or_create(
+            pk=channel_id,
+            defaults={
+                "connector": draft.connector,
+                "grade": draft.grade,
+                "state": Channel.State.LIVE,
+                "settings": dict(draft.settings),
+                "credentials": seal(draft.credentials),
+                "currency": draft.currency,
+                "publishes_prices": draft.publishes_prices,
+                "requests_per_s": draft.requests_per_s,
+                "burst": draft.burst,
+                "batch_size": draft.batch_size,
+                "max_in_flight": draft.max_in_flight,
+                "updated_at": Now(),
+                **draft.policy,
+            },
+        )
+        _keep_warehouses(channel_id, warehouses)
+        mark_channel(channel_id)
+    return channel_id
+
+
+def move_channel(code: str, base_url: str) -> None:
+    """The channel answers at another address from now on; nothing else changes."""
+    with transaction.atomic():
+        channel = Channel.objects.select_for_update().filter(system__code=code).first()
+        if channel is None:
+            raise Problem(404, "not_found", f"There is no channel {code!r}; set it up first.")
+        settings = {**channel.settings, "base_url": base_url}
+        Channel.objects.filter(pk=channel.pk).update(settings=settings, updated_at=Now())
+
+
+_KEEP_LISTINGS = """
+INSERT INTO channels_listing (channel_id, external_id, item_id, unit_id, status)
+SELECT %s, d.external_id, i.id, u.id, 'active'
+FROM unnest(%s::text[], %s::text[], %s::text[]) AS d(external_id, sku, uom)
+JOIN masterdata_item i ON i.sku = d.sku JOIN masterdata_unit u ON u.code = d.uom
+ORDER BY d.external_id
+ON CONFLICT (channel_id, external_id) DO UPDATE SET item_id = excluded.item_id, unit_id = excluded.unit_id
+RETURNING id
+"""
+
+
+def keep_listings(channel_id: int, drafts: Sequence[ListingDraft]) -> int:
+    """Make or change listings, in one statement, and have them planned; Problem where a code is unknown."""
+    columns = [
+        [draft.external_id for draft in drafts],
+        [draft.sku for draft in drafts],
+        [draft.uom for draft in drafts],
     ]
-    if errors:
-        raise Problem(400, "invalid", errors[0].detail, errors)
-    with transaction.atomic():
-        system_id = ensure_system(draft.code, draft.name)
-        if Channel.objects.filter(pk=system_id).exists():
-            raise Problem(409, "invalid", f"A channel {draft.code!r} exists; choose another code or change that one.")
-        channel = Channel.objects.create(
-            system_id=system_id,
-            connector=draft.connector,
-            grade=draft.grade,
-            settings=dict(draft.settings),
-            credentials=seal(draft.credentials),
-            currency=draft.currency,
-            publishes_prices=draft.publishes_prices,
-            **draft.policy,
-            **draft.limits,
-        )
-        ChannelWarehouse.objects.bulk_create(
-            [
-                ChannelWarehouse(channel=channel, warehouse_id=known[code], location=location)
-                for code, location in dict(draft.warehouses).items()
-            ]
-        )
-        audit(by, "channels.created", f"channel:{draft.code}")
-    return channel
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_KEEP_LISTINGS, [channel_id, *columns])
+        ids = [listing_id for (listing_id,) in cursor.fetchall()]
+        if len(ids) != len(drafts):
+            missing = f"{len(drafts) - len(ids)} of {len(drafts)} listings name an item or a unit that is not ours"
+            raise Problem(400, "invalid", f"{missing}; create them first.")
+        mark(ids)
+    return len(ids)
 
 
-def go_live(channel_id: int, *, by: str) -> None:
-    """Begin to send what is planned; Problem where the channel is no draft, or its settings or credentials fail."""
-    channel = Channel.objects.select_related("system").get(pk=channel_id)
-    code = channel.system.code
-    try:
-        check = connector_of(channel).check()
-    except InvalidSettings as error:
-        raise Problem(400, "invalid", f"{code} cannot go live: {error}") from error
-    if not check.ok:
-        raise Problem(409, "invalid", f"{code} cannot go live: {check.detail}")
-    with transaction.atomic():
-        changed = Channel.objects.filter(pk=channel_id, state=Channel.State.DRAFT).update(
-            state=Channel.State.LIVE, updated_at=Now()
-        )
-        if not changed:
-            raise Problem(409, "expired", f"{code} is no draft any more; reload the page to see how it stands.")
-        listings.mark_channel(channel_id)
-        audit(by, "channels.live", f"channel:{code}", before="draft")
-        nudge("publish")
-
-
-def _errors(draft: Draft) -> list[FieldError]:
-    errors = []
-    if draft.currency and not is_currency(draft.currency):
-        errors.append(FieldError("invalid", f"{draft.currency!r} is no ISO 4217 currency.", "/currency"))
-    if draft.publishes_prices and not draft.currency:
-        errors.append(FieldError("invalid", "A channel that shows prices needs a currency.", "/currency"))
-    access = Access(draft.code, draft.settings, draft.credentials, tuple(settings.ALLOW_PRIVATE_NETWORKS))
-    try:
-        open_connector(access, draft.connector)
-    except InvalidSettings as error:
-        errors += [FieldError("invalid", what, _pointer(where)) for where, what in error.errors]
-    return errors
-
-
-def _pointer(where: str) -> str:
-    return "/connector" if where == "connector" else f"/settings{where}"
+def _keep_warehouses(channel_id: int, codes: Sequence[str]) -> None:
+    found = dict(Warehouse.objects.filter(code__in=codes).values_list("code", "pk"))
+    unknown = sorted(set(codes) - found.keys())
+    if unknown:
+        raise Problem(400, "invalid", f"There is no warehouse {unknown[0]!r}; create it first.")
+    ChannelWarehouse.objects.filter(channel_id=channel_id).exclude(warehouse__in=found.values()).delete()
+    rows = [ChannelWarehouse(channel_id=channel_id, warehouse_id=pk) for pk in found.values()]
+    ChannelWarehouse.objects.bulk_create(rows, ignore_conflicts=True)

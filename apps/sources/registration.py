@@ -31,15 +31,15 @@ def known_sources(codes: AbstractSet[str], *, mentioned: AbstractSet[str] = froz
     return found | {code: register_source(code) for code in missing}
 
 
-def register_source(code: str) -> int:
+def register_source(code: str, *, name: str = "", kind: str = "other") -> int:
     """The id of the source `code`, made where there is none; safe to run twice at once."""
-    system_id = ensure_system(code)
+    system_id = ensure_system(code, name)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO sources_source (system_id, kind, accepts_our_codes, folds_case, stock_facts,"
             " on_hand_falls_at, silent_after_s, accepted, duplicates, rejected)"
-            " VALUES (%s, 'other', true, false, 'both', 'ship', 14400, 0, 0, 0) ON CONFLICT DO NOTHING",
-            [system_id],
+            " VALUES (%s, %s, true, false, 'both', 'ship', 14400, 0, 0, 0) ON CONFLICT DO NOTHING",
+            [system_id, kind],
         )
     return system_id
 
