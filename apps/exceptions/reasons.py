@@ -47,6 +47,10 @@ _CONVERSION = "apps.masterdata.fixes.Conversion"
 _EDIT = "apps.sources.fixes.Edit"
 _DISCARD = "apps.sources.fixes.Discard"
 _RETRY = "apps.channels.fixes.Retry"
+_COUNT_STOCK = "apps.inventory.fixes.CountStock"
+_ACCEPT_STOCK = "apps.inventory.fixes.AcceptStock"
+_APPROVE_COUNT = "apps.inventory.fixes.ApproveCount"
+_REJECT_COUNT = "apps.inventory.fixes.RejectCount"
 
 _MAP_IT = "Map the code to one of ours, create what is missing, or ignore this code of this source with a reason."
 
@@ -294,6 +298,7 @@ _CATALOGUE: Final = (
         "high",
         "{from}on hand is below zero at warehouse {value!r}",
         "Count the positions, or find the receipt that has not arrived.",
+        (_COUNT_STOCK, _ACCEPT_STOCK),
         heals=True,
     ),
     Reason(
@@ -338,6 +343,7 @@ _CATALOGUE: Final = (
         "critical",
         "{from}a count was held because it would change too much: {value}",
         "Check the feed, then approve or reject it.",
+        (_APPROVE_COUNT, _REJECT_COUNT),
     ),
     Reason(
         "STOCK_DRIFT",
