@@ -9,7 +9,9 @@ from apps.access.people import person_may
 
 
 class CapabilityAdminMixin:
-    """Goes before a ModelAdmin or an inline. Name the capabilities; without `change_capability` it only shows.
+    """Goes first among the bases of a ModelAdmin or an inline, also before an import or export mixin.
+
+    Name the capabilities; without `change_capability` it only shows.
 
     Nothing with history is deleted (retire, close or revoke it instead): `deletable` is for rows
     that are mere settings, such as a conversion or a line inside a form.
