@@ -56,10 +56,8 @@ class InboxMessageAdmin(ReadOnlyAdmin):
     exclude = ("body_sha256",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboxMessage]:
-        return super().get_queryset(request).defer("effects", "error")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+        messages: QuerySet[InboxMessage] = super().get_queryset(request)
+        return messages.defer("effects", "error")
 
     @admin.display(description="Lineage")
     def lineage(self, message: InboxMessage) -> SafeString:
@@ -75,9 +73,6 @@ class RejectedMessageAdmin(ReadOnlyAdmin):
     search_help_text = "The whole event id or source"
     ordering = ("-received_at",)
     exclude = ("body",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
     @admin.display(description="As received")
     def as_received(self, message: RejectedMessage) -> str:

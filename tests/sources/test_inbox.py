@@ -294,3 +294,24 @@ def test_schemas_of_all_types_are_public(client: Any) -> None:
     assert client.get("/api/v1/schema/events").json() == documents
     assert client.get("/api/v1/schema/events/stock.moved").json() == documents["stock.moved"]
     assert client.get("/api/v1/schema/events/no.such").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/events/erp/%00", "/events/%00/1", "/events/erp/" + "x" * 500, "/events/erp/%FF"])
+def test_a_hostile_id_is_not_found(api: Api, path: str) -> None:
+    assert api.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"source": "\0"}, {"limit": "0"}, {"limit": "1001"}, {"cursor": "x"}, {"cursor": "WyJhIl0"}, {"type": "\0"}],
+)
+def test_a_hostile_filter_is_400(api: Api, query: dict[str, str]) -> None:
+    answer = api.get("/events", **query)
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+
+
+def test_a_bigint_cursor_is_no_crash(api: Api) -> None:
+    from apps.access.api.lists import encode_cursor
+
+    assert api.get("/events", cursor=encode_cursor(10**18)).status_code == 200
+    assert api.get("/events", cursor=encode_cursor(2**63)).status_code == 400

@@ -65,9 +65,9 @@ class EventsView(APIView):
         cursor = request.query_params.get("cursor")
         limit = limit_of(request)
         rows = fates.newest(
-            source=request.query_params.get("source"),
-            status=request.query_params.get("status"),
-            type_=request.query_params.get("type"),
+            source=_text(request, "source"),
+            status=_text(request, "status"),
+            type_=_text(request, "type"),
             sources=sources_of(request),
             before=_before(cursor) if cursor else None,
             limit=limit + 1,
@@ -83,7 +83,8 @@ class EventView(APIView):
     def get(self, request: Request, source: str, event_id: str) -> Response:
         """What became of one event: its status, what blocks it, and what it changed."""
         allowed = sources_of(request)
-        fate = None if allowed and source not in allowed else fates.fate_of(source, event_id)
+        unreadable = "\0" in source or "\0" in event_id  # no text of PostgreSQL holds a NUL
+        fate = None if unreadable or (allowed and source not in allowed) else fates.fate_of(source, event_id)
         if fate is None:
             raise Problem(404, "not_found", f"No event {event_id[:200]} of {source[:100]} has been received.")
         return Response(fate)
@@ -110,8 +111,15 @@ class EventSchemaView(APIView):
         return Response(document)
 
 
+def _text(request: Request, name: str) -> str | None:
+    value = request.query_params.get(name)
+    if value is not None and "\0" in value:
+        raise Problem(400, "invalid", f"{name} holds a NUL character; remove it.")
+    return value
+
+
 def _before(cursor: str) -> int:
     (last,) = decode_cursor(cursor, 1)
-    if not isinstance(last, int):
+    if not isinstance(last, int) or not 0 < last < 2**63:
         raise Problem(400, "invalid", "This cursor is not one of ours; start again without it.")
     return last
