@@ -10,6 +10,8 @@ from apps.channels.models import Channel, Listing
 from apps.lib.spreadsheet_safety import neutralise_row
 from apps.masterdata.models import Item, Unit
 
+COLUMNS = ("channel", "external_id", "sku", "unit")
+
 
 class ListingResource(resources.ModelResource):
     """Key is channel + external id. A listing is never deleted by a file: set its status to retired."""
@@ -26,6 +28,12 @@ class ListingResource(resources.ModelResource):
         skip_unchanged = True
         report_skipped = True
         use_transactions = True
+
+    def before_import(self, dataset: Any, **kwargs: Any) -> None:
+        """A missing column would make every row fail with a sentence of the database's."""
+        missing = [name for name in COLUMNS if name not in (dataset.headers or ())]
+        if missing:
+            raise ValueError(f"The file has no column {missing[0]}; it has {', '.join(COLUMNS)} and perhaps status.")
 
     def after_save_instance(self, instance: Listing, row: Any, **kwargs: Any) -> None:
         if not kwargs.get("dry_run", False):
