@@ -36,15 +36,19 @@ def lock(subjects: Iterable[Subject]) -> dict[Subject, tuple[int, int]]:
             "ON CONFLICT DO NOTHING",
             [books, items],
         )
+        # Found first and locked by id alone: a row that changes while we wait is checked again against the
+        # condition, and a sub-select is empty in that second look.
         cursor.execute(
-            f"WITH asked AS (SELECT * FROM {asked}), found AS ("
-            " SELECT s.id FROM asked a JOIN pricing_pricesubject s ON s.book_id = a.book_id AND s.item_id = a.item_id"
-            " UNION ALL"
-            " SELECT s.id FROM asked a JOIN pricing_pricesubject s ON s.book_id = a.book_id AND s.item_id IS NULL"
-            " WHERE a.item_id IS NULL) "
-            "SELECT s.book_id, s.item_id, s.id, s.generation FROM pricing_pricesubject s "
-            "WHERE s.id IN (SELECT id FROM found) ORDER BY s.id FOR UPDATE",
-            [books, items],
+            f"SELECT s.id FROM {asked} JOIN pricing_pricesubject s"
+            " ON s.book_id = asked.book_id AND s.item_id = asked.item_id"
+            " UNION ALL SELECT s.id FROM pricing_pricesubject s WHERE s.book_id = ANY(%s) AND s.item_id IS NULL",
+            [books, items, [book for book, item in wanted if item is None]],
+        )
+        ids = [pk for (pk,) in cursor.fetchall()]
+        cursor.execute(
+            "SELECT book_id, item_id, id, generation FROM pricing_pricesubject WHERE id = ANY(%s) "
+            "ORDER BY id FOR UPDATE",
+            [ids],
         )
         return {(book, item): (pk, generation) for book, item, pk, generation in cursor.fetchall()}
 

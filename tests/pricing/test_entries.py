@@ -1,15 +1,16 @@
 """Setting prices: successions, versions, conflicts, and that a batch is the same as one after the other."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.masterdata.models import Authority, Item, System
+from apps.masterdata.models import Authority, Item, System, Unit
 from apps.pricing import dirty
 from apps.pricing.entries import NewPrice, count_prices, set_prices
 from apps.pricing.models import PriceBook, PriceDirty, PriceEntry, PriceSubject
@@ -320,3 +321,35 @@ def test_a_batch_is_the_same_as_one_by_one(world: World, seed: int) -> None:
 
 def test_entries_compare_by_value() -> None:
     assert Entry(HAPPENED, None, Terms(Decimal("1.0"))) == Entry(HAPPENED, None, Terms(Decimal(1)))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writers_of_the_same_prices_wait_for_each_other() -> None:
+    each = Unit.objects.create(code="EACH", name="Each")
+    book = PriceBook.objects.create(code="LIST", level="list", currency="USD")
+    items = [Item.objects.create(sku=f"S-{n}", name="x", base_unit=each).pk for n in range(20)]
+
+    def write(writer: int) -> list[str]:
+        prices = [
+            NewPrice(
+                book_id=book.pk,
+                unit_id=each.pk,
+                item_id=item,
+                currency="USD",
+                amount=Decimal(writer + 1),
+                happened_at=JAN,
+            )
+            for item in (items if writer % 2 else reversed(items))
+        ]
+        try:
+            return [outcome.status for outcome in set_prices(prices)]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as writers:
+        statuses = list(writers.map(write, range(4)))
+    assert statuses == [["applied"] * 20] * 4
+    current = PriceEntry.objects.filter(superseded_at=None)
+    assert (current.count(), set(current.values_list("version", flat=True))) == (20, {4})
+    assert PriceEntry.objects.count() == 80
+    assert set(PriceSubject.objects.values_list("generation", flat=True)) == {4}

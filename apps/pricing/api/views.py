@@ -51,6 +51,8 @@ class PriceView(APIView):
 
     def _asked(self, request: Request, sku: str | None) -> tuple[PriceContext, PriceLine]:
         query: dict[str, Any] = dict(request.query_params.items())
+        if sku == "changes":  # the word of a feed, never a SKU of this path: that one is asked for by ?sku=
+            raise Problem(404, "not_found", "Nothing is found at this path; ask for this SKU by /prices?sku=changes.")
         if sku is not None:
             refuse_unknown_parameters(request, frozenset(OnePriceRequest().fields) - {"sku"})
             query["sku"] = sku
