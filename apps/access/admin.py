@@ -27,7 +27,7 @@ class AccessAdmin(CapabilityAdminMixin, ModelAdmin):
 
 
 @admin.register(User)
-class PersonAdmin(CapabilityAdminMixin, UserAdmin, ModelAdmin):
+class PersonAdmin(CapabilityAdminMixin, UserAdmin, ModelAdmin):  # type: ignore[type-arg]
     view_capability = "access:write"
     change_capability = "access:write"
     form = PersonChangeForm

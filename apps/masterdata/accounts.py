@@ -12,7 +12,7 @@ from apps.lib.identifiers import InvalidIdentifier, normalise
 from apps.masterdata import checks
 from apps.masterdata.batches import codes_of, heal_created, open_changes
 from apps.masterdata.blocks import broken_rule
-from apps.masterdata.changes import UNSET, LinesMode, Sender, Unset, UpsertResult, actor_of, waves
+from apps.masterdata.changes import UNSET, LinesMode, Sender, Unset, UpsertResult, actor_of, sent_lines, waves
 from apps.masterdata.healing import heal_identifiers
 from apps.masterdata.lines import Key, Lines, Wanted
 from apps.masterdata.models import Account, AccountIdentifier, AccountLicence, ShipTo
@@ -138,8 +138,9 @@ class _Batch:
         return [self._rows.result(change) for change in changes]
 
     def _load(self, upserts: Sequence[AccountUpsert]) -> None:
-        ship_tos = [line for upsert in upserts for line in upsert.ship_tos or ()]
-        branches = [each.branch for each in (*upserts, *ship_tos) if isinstance(each.branch, str)]
+        ship_tos = [line for upsert in upserts for line in sent_lines(upsert.ship_tos)]
+        sent = [*(upsert.branch for upsert in upserts), *(line.branch for line in ship_tos)]
+        branches = [branch for branch in sent if isinstance(branch, str)]
         parents = [upsert.parent for upsert in upserts if isinstance(upsert.parent, str)]
         self._codes.load(accounts=[*(upsert.code for upsert in upserts), *parents], branches=branches)
 

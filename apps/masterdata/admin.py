@@ -63,7 +63,7 @@ class MasterDataRules(CapabilityAdminMixin):
     owned: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        fixed = tuple(super().get_readonly_fields(request, obj))
+        fixed = tuple(super().get_readonly_fields(request, obj))  # type: ignore[misc]
         if obj is None or not self.owned:
             return fixed
         owners = Owners(self.entity)
@@ -72,7 +72,7 @@ class MasterDataRules(CapabilityAdminMixin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if hasattr(obj, "updated_at"):
             obj.updated_at = Now()
-        super().save_model(request, obj, form, change)
+        super().save_model(request, obj, form, change)  # type: ignore[misc]
         if not change and self.entity:
             heal_codes(self.entity, [str(obj)], by=request.user.get_username())
 
@@ -167,7 +167,8 @@ class ItemAdmin(SheetAdmin):
     inlines = (ItemUnitInline, IdentifierInline, ItemComponentInline)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Item]:
-        return super().get_queryset(request).select_related("base_unit", "replaced_by")
+        rows: QuerySet[Item] = super().get_queryset(request)
+        return rows.select_related("base_unit", "replaced_by")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         fields = super().get_readonly_fields(request, obj)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from apps.lib.codes import InvalidCode, normalise_code
 from apps.lib.errors import Block
 from apps.masterdata.blocks import broken_rule
-from apps.masterdata.changes import Sender, actor_of
+from apps.masterdata.changes import Sender, actor_of, system_of
 from apps.masterdata.models import CrossReference, Item
 from apps.masterdata.rows import Change
 
@@ -41,9 +41,13 @@ class Aliases:
 
     def check(self, changes: Sequence[Change[Item]]) -> None:
         """An alias that already means another item, or is ignored, blocks."""
+        if not self._wanted:
+            return
         by_code = {change.code: change for change in changes}
         known = CrossReference.objects.filter(
-            system_id=self._sender.system_id, kind="item", code__in=[a for a, s in self._wanted.items() if s in by_code]
+            system_id=system_of(self._sender),
+            kind="item",
+            code__in=[a for a, s in self._wanted.items() if s in by_code],
         )
         for row in known if by_code and self._wanted else ():
             change = by_code[self._wanted[row.code]]
@@ -56,9 +60,11 @@ class Aliases:
             self._replaced.add(sku)
 
     def write(self) -> None:
+        if not self._replaced and not self._kept:
+            return
         if self._replaced:
             CrossReference.objects.filter(
-                system_id=self._sender.system_id,
+                system_id=system_of(self._sender),
                 kind="item",
                 origin=CrossReference.Origin.ALIAS,
                 target__in=self._replaced,
@@ -66,7 +72,7 @@ class Aliases:
         CrossReference.objects.bulk_create(
             [
                 CrossReference(
-                    system_id=self._sender.system_id,
+                    system_id=system_of(self._sender),
                     kind="item",
                     code=alias,
                     target=sku,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.lib.clock import Now
-from apps.masterdata.changes import Sender
+from apps.masterdata.changes import Sender, system_of
 from apps.masterdata.models import Authority, FieldDifference
 
 
@@ -59,14 +59,16 @@ class Differences:
         self._update({key: value for key, value in self._settled.items() if key[0] in alive})
 
     def _write(self, refused: list[_Said]) -> None:
-        assert not refused or self._sender.system_id is not None
+        if not refused:
+            return
+        system_id = system_of(self._sender)
         FieldDifference.objects.bulk_create(
             [
                 FieldDifference(
                     entity=self._entity,
                     code=said.code,
                     field=said.field,
-                    system_id=self._sender.system_id,
+                    system_id=system_id,
                     theirs=said.theirs,
                     ours=said.ours,
                     event=said.event,

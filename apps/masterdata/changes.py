@@ -24,6 +24,7 @@ class Unset(Enum):
 
 UNSET: Final = Unset.UNSET
 
+T = TypeVar("T")
 LinesMode = Literal["replace", "merge"]
 Status = Literal["created", "changed", "unchanged", "ignored", "blocked"]
 
@@ -66,6 +67,18 @@ class UpsertResult:
     differences: tuple[str, ...] = ()
 
 
+def sent_lines(lines: "Sequence[T] | Unset | None") -> "Sequence[T]":
+    """The lines of a list that was sent; none where it was not, or was cleared."""
+    return () if isinstance(lines, Unset) or lines is None else lines
+
+
+def system_of(sender: Sender) -> int:
+    """The id of a sender that is a system."""
+    if sender.system_id is None:
+        raise ValueError("A person has no codes or differences of their own; pass a system as the sender.")
+    return sender.system_id
+
+
 def actor_of(sender: Sender) -> str:
     """How history names the sender."""
     return sender.username if isinstance(sender, Person) else sender.code
@@ -78,9 +91,6 @@ def effect(kind: str, subject: str, changed: Sequence[str] | None) -> dict[str, 
         "subject": subject,
         "change": "created" if changed is None else f"changed {', '.join(changed)}",
     }
-
-
-T = TypeVar("T")
 
 
 def waves(keys: Iterable[Hashable]) -> list[list[int]]:

@@ -10,7 +10,7 @@ from django.db import transaction
 from apps.lib.codes import InvalidCode, normalise_code
 from apps.lib.errors import Block
 from apps.masterdata.blocks import broken_rule, unknown_code
-from apps.masterdata.changes import Sender, UpsertResult, actor_of, effect, lock_entity, waves
+from apps.masterdata.changes import Sender, UpsertResult, actor_of, effect, lock_entity, system_of, waves
 from apps.masterdata.healing import heal_codes
 from apps.masterdata.models import CrossReference
 from apps.masterdata.resolving import Codes, Ignored
@@ -44,8 +44,7 @@ def upsert_cross_references(
 
     `by` is the person behind it, where there is one.
     """
-    if sender.system_id is None:
-        raise ValueError("A cross reference belongs to a system; pass that system as the sender.")
+    system_of(sender)
     results: dict[int, UpsertResult] = {}
     with transaction.atomic():
         lock_entity("cross_reference")
@@ -61,7 +60,7 @@ def _run(upserts: Sequence[CrossReferenceUpsert], sender: Sender, by: str, origi
     existing = {
         (row.kind, row.code): row
         for row in CrossReference.objects.filter(
-            system_id=sender.system_id, code__in=[code for code, _, blocks in judged if not blocks]
+            system_id=system_of(sender), code__in=[code for code, _, blocks in judged if not blocks]
         )
     }
     rows, results, healed = [], [], defaultdict(list)
@@ -140,7 +139,7 @@ def _row(
 ) -> CrossReference:
     target, ignored, reason = meaning
     return CrossReference(
-        system_id=sender.system_id,
+        system_id=system_of(sender),
         kind=upsert.kind,
         code=code,
         target=target,

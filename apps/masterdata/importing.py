@@ -24,7 +24,7 @@ _KINDS: Final = {
 }
 
 
-class UpsertResource(resources.ModelResource):
+class UpsertResource(resources.ModelResource):  # type: ignore[misc]
     """Reads rows by column name, applies them through the entity's upserts, and exports the same columns.
 
     Subclasses name `key` columns and define `upsert_of` (raise CellError for a wrong cell), `apply`,

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from apps.lib.errors import Block
 from apps.masterdata.blocks import broken_rule, wrong_factor
-from apps.masterdata.changes import UNSET, LinesMode, Sender, Unset, UpsertResult, actor_of, waves
+from apps.masterdata.changes import UNSET, LinesMode, Sender, Unset, UpsertResult, actor_of, sent_lines, waves
 from apps.masterdata.healing import heal_codes, heal_conversions, heal_identifiers
 from apps.masterdata.item_lines import ComponentLine, IdentifierLine, ItemLines, ItemLists, UnitLine
 from apps.masterdata.models import Item
@@ -258,11 +258,11 @@ class _Batch:
 
 def _item_codes(upsert: ItemUpsert) -> list[str]:
     successor = [upsert.replaced_by] if isinstance(upsert.replaced_by, str) else []
-    return [upsert.sku, *successor, *(line.sku for line in upsert.components or ())]
+    return [upsert.sku, *successor, *(line.sku for line in sent_lines(upsert.components))]
 
 
 def _unit_codes(upsert: ItemUpsert) -> list[str]:
     base = [upsert.base_uom] if isinstance(upsert.base_uom, str) else []
-    lines = [line.uom for line in upsert.units or ()]
-    identified = [line.uom for line in upsert.identifiers or () if line.uom is not None]
-    return [*base, *lines, *identified, *(line.uom for line in upsert.components or ())]
+    lines = [line.uom for line in sent_lines(upsert.units)]
+    identified = [line.uom for line in sent_lines(upsert.identifiers) if line.uom is not None]
+    return [*base, *lines, *identified, *(line.uom for line in sent_lines(upsert.components))]

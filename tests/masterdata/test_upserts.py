@@ -222,7 +222,7 @@ def test_codes_of_other_layers_are_taken_as_text_and_can_be_changed(erp: SystemS
     other = upsert_cross_references([CrossReferenceUpsert(kind="price_book", code="L", target="WEB")], erp)[0]
     assert [first.status, again.status, other.status] == ["created", "unchanged", "changed"]
     assert CrossReference.objects.get().target == "WEB"
-    with pytest.raises(ValueError, match="belongs to a system"):
+    with pytest.raises(ValueError, match="pass a system as the sender"):
         upsert_cross_references([], Person("alex"))
 
 

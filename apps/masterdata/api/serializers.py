@@ -34,7 +34,7 @@ class IdentifierSerializer(_Shown):
 
 
 class AliasSerializer(_Shown):
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     code = serializers.CharField()
 
 
@@ -97,7 +97,7 @@ class AccountSerializer(_Shown):
     status = serializers.CharField()
     groups = serializers.ListField(child=serializers.CharField())
     type = serializers.CharField()
-    parent = serializers.CharField(allow_null=True)
+    parent = serializers.CharField(allow_null=True)  # type: ignore[assignment]
     branch = serializers.CharField(allow_null=True)
     currency = serializers.CharField(allow_null=True)
     tax_exempt = serializers.BooleanField()
