@@ -20,14 +20,14 @@
     if (focus) find("[data-open]", row).focus({ preventScroll: true });
   };
 
-  const show = (row, { focusPane = false } = {}) => {
+  const show = (row, { focusPane = false, focusRow = !focusPane } = {}) => {
     const link = find("[data-open]", row);
     if (!WIDE.matches) {
       window.location.assign(link.href);
       return;
     }
     open = row.dataset.cause;
-    mark(row, { focus: !focusPane });
+    mark(row, { focus: focusRow });
     const here = new URL(window.location);
     here.searchParams.set("cause", open);
     window.history.replaceState(window.history.state, "", here);
@@ -203,6 +203,6 @@
     const list = rows();
     if (!list.length || !WIDE.matches) return;
     const wanted = new URLSearchParams(window.location.search).get("cause");
-    show(list.find((row) => row.dataset.cause === wanted) ?? list[0]);
+    show(list.find((row) => row.dataset.cause === wanted) ?? list[0], { focusRow: false });
   });
 })();

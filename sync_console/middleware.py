@@ -38,8 +38,6 @@ class TraceMiddleware:
         request_id = request.headers.get("X-Request-ID", "")
         if _REQUEST_ID.match(request_id):
             response["X-Request-ID"] = request_id
-        if request.path.startswith("/console/"):
-            response._csp_update = {"script-src": settings.CONSOLE_SCRIPT_SRC}  # type: ignore[attr-defined]
         return response
 
 
@@ -73,7 +71,10 @@ class ApiProblemMiddleware:
 
 
 class UserTimeZoneMiddleware:
-    """The console shows the signed-in person's time zone."""
+    """The console shows the signed-in person's time zone, and its scripts may do what the shell needs.
+
+    It runs inside of the policy's own middleware, which writes the header from what the response carries.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -83,7 +84,10 @@ class UserTimeZoneMiddleware:
             timezone.activate(_zone(request.user.time_zone))
         else:
             timezone.deactivate()
-        return self.get_response(request)
+        response = self.get_response(request)
+        if request.path.startswith("/console/"):
+            response._csp_update = {"script-src": settings.CONSOLE_SCRIPT_SRC}  # type: ignore[attr-defined]
+        return response
 
 
 def _zone(name: str) -> zoneinfo.ZoneInfo:

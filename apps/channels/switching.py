@@ -3,6 +3,7 @@
 from django.db import transaction
 
 from apps.access.audit import record as audit
+from apps.channels.listings import mark_channel
 from apps.channels.models import Channel
 from apps.lib.clock import Now
 from apps.lib.errors import Problem
@@ -16,13 +17,16 @@ def pause(code: str, *, by: str) -> None:
 
 def resume(code: str, *, by: str) -> None:
     """Send to a paused channel again, from what it should show by now; Problem where it is not paused."""
-    _switch(code, Channel.State.PAUSED, Channel.State.LIVE, by)
+    with transaction.atomic():
+        mark_channel(_switch(code, Channel.State.PAUSED, Channel.State.LIVE, by))
     nudge("publish")
 
 
-def _switch(code: str, before: str, after: str, by: str) -> None:
+def _switch(code: str, before: str, after: str, by: str) -> int:
     with transaction.atomic():
-        changed = Channel.objects.filter(system__code=code, state=before).update(state=after, updated_at=Now())
-        if not changed:
+        channel = Channel.objects.select_for_update(of=("self",)).filter(system__code=code, state=before).first()
+        if channel is None:
             raise Problem(409, "expired", f"{code} is not {before} any more; reload the page to see how it stands.")
+        Channel.objects.filter(pk=channel.pk).update(state=after, updated_at=Now())
         audit(by, f"channels.{after}", f"channel:{code}", before=before)
+    return channel.pk

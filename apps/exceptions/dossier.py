@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from apps.exceptions.affected import AffectedPage, affected_by
-from apps.exceptions.fixes import Fix, Suggestion, fixes_of, suggestions_of
+from apps.exceptions.fixes import Fix, fixes_of, suggestions_of
 from apps.exceptions.models import Activity, Cause, Comment, Replay
 from apps.exceptions.reasons import Reason, reason_of
 from apps.exceptions.replaying import Progress, progress_of
@@ -29,9 +29,10 @@ class Offer:
     """A suggestion as the page shows it: the fix it fills in, and with what."""
 
     fix: str
-    fix_label: str
-    field: str
-    suggestion: Suggestion
+    target: str
+    label: str
+    score: float
+    given: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,23 @@ def timeline_of(cause: Cause) -> list[Moment]:
 def _offers(cause: Cause, fixes: dict[str, Fix]) -> tuple[Offer, ...]:
     if cause.closed_at is not None:
         return ()
+    found = [(s, fixes[s.fix]) for s in suggestions_of([cause])[cause.pk] if s.fix in fixes]
     return tuple(
-        Offer(fix.name, fix.label, fix.fields[0].name, suggestion)
-        for suggestion in suggestions_of([cause])[cause.pk]
-        if (fix := fixes.get(suggestion.fix)) is not None and fix.fields
+        Offer(fix.name, s.target, s.label.removeprefix(s.target).lstrip(" ·"), s.score, given)
+        for s, fix in found
+        if (given := _filled(fix, s.target))
     )
+
+
+def _filled(fix: Fix, target: str) -> tuple[tuple[str, str], ...]:
+    """The fix's fields as the suggestion fills them: a code, or a factor written as 12/1."""
+    names = {field.name for field in fix.fields}
+    if "target" in names:
+        return (("target", target),)
+    if {"numerator", "denominator"} <= names:
+        numerator, _, denominator = target.partition("/")
+        return (("numerator", numerator), ("denominator", denominator or "1"))
+    return ()
 
 
 def _said(action: str, detail: dict[str, Any]) -> str:

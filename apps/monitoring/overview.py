@@ -10,9 +10,10 @@ from django.db.models import Count, Q, Sum
 from apps.channels.channels_list import ChannelState, channel_states
 from apps.exceptions.models import Cause
 from apps.lib.clock import Now, now
+from apps.monitoring.health import READY_LOOPS
 from apps.monitoring.loops import last_runs
 from apps.monitoring.models import InvariantCheck
-from apps.sources.models import InboxMessage, RejectedMessage, Source
+from apps.sources.models import Source
 
 TOP_CAUSES: Final = 6
 LOOP_LATE: Final = timedelta(seconds=60)
@@ -45,8 +46,10 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class LoopState:
+    """A loop's last run; one that others wait for and that never ran has no instant and is late."""
+
     name: str
-    started_at: datetime
+    started_at: datetime | None
     runner: str
     error: str
     late: bool
@@ -102,33 +105,41 @@ class Overview:
 
 
 def overview() -> Overview:
-    """Everything the page shows, in ten queries whatever the amount of data."""
+    """Everything the page shows, in eight queries whatever the amount of data."""
     at = now()
     channels = channel_states()
-    return Overview(at, _blocked(), _stale(at), channels, _failing(at, channels), _intake(at))
+    stale, intake = _arrivals(at)
+    return Overview(at, _blocked(), stale, channels, _failing(at, channels), intake)
 
 
 def _blocked() -> Blocked:
     live = Cause.objects.filter(closed_at__isnull=True)
     awake = ~Q(state="snoozed") | Q(snoozed_until__lte=Now())
     counts = live.aggregate(
-        causes=Count("pk", filter=awake), records=Sum("open_records"), late=Count("pk", filter=awake & Q(sla_due_at__lt=Now()))
+        causes=Count("pk", filter=awake),
+        records=Sum("open_records"),
+        late=Count("pk", filter=awake & Q(sla_due_at__lt=Now())),
     )
     top = list(live.filter(awake).select_related("owner").order_by("-open_records", "pk")[:TOP_CAUSES])
     return Blocked(counts["causes"], counts["records"] or 0, counts["late"], top)
 
 
-def _stale(at: datetime) -> Stale:
-    rows = Source.objects.order_by("last_seen_at").values_list("system__code", "last_seen_at", "silent_after_s")
-    sources = [
-        SourceState(code, seen, seen is None or at - seen > timedelta(seconds=silent_after_s))
-        for code, seen, silent_after_s in rows
-    ]
+def _arrivals(at: datetime) -> tuple[Stale, Intake]:
+    rows = Source.objects.order_by("last_seen_at").values_list(
+        "system__code", "last_seen_at", "silent_after_s", "duplicates"
+    )
+    duplicates, sources = 0, []
+    for code, seen, silent_after_s, counted in rows:
+        duplicates += counted
+        silent = seen is not None and at - seen > timedelta(seconds=silent_after_s)
+        sources.append(SourceState(code, seen, silent))
+    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*), min(received_at) FROM sources_inboxmessage WHERE state = 'pending'")
-        number, oldest = cursor.fetchone() or (0, None)
-    silent = sum(source.silent for source in sources)
-    return Stale(sorted(sources, key=lambda s: not s.silent), silent, number, oldest)
+        cursor.execute(_INBOX, {"midnight": midnight})
+        accepted, processed, blocked, rejected, pending, oldest = cursor.fetchone() or (0, 0, 0, 0, 0, None)
+    sources.sort(key=lambda source: not source.silent)
+    stale = Stale(sources, sum(source.silent for source in sources), pending, oldest)
+    return stale, Intake(accepted, processed, blocked, rejected, duplicates)
 
 
 def _failing(at: datetime, channels: list[ChannelState]) -> Failing:
@@ -136,18 +147,19 @@ def _failing(at: datetime, channels: list[ChannelState]) -> Failing:
         LoopState(name, began, runner, error, at - began > _SELDOM.get(name, LOOP_LATE))
         for name, began, runner, error in last_runs()
     ]
+    ran = {loop.name for loop in loops}
+    loops += [LoopState(name, None, "", "", late=True) for name in READY_LOOPS if name not in ran]
     check = InvariantCheck.objects.order_by("-at").first()
     bad = sum(bool(loop.late or loop.error) for loop in loops)
     return Failing([channel for channel in channels if channel.is_failing], loops, bad, check)
 
 
-def _intake(at: datetime) -> Intake:
-    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    counts = InboxMessage.objects.filter(received_at__gte=midnight).aggregate(
-        accepted=Count("pk"),
-        processed=Count("pk", filter=Q(state__in=["processed", "superseded", "ignored"])),
-        blocked=Count("pk", filter=Q(state__in=["blocked", "quarantined"])),
-    )
-    rejected = RejectedMessage.objects.filter(received_at__gte=midnight).count()
-    duplicates = Source.objects.aggregate(number=Sum("duplicates"))["number"] or 0
-    return Intake(counts["accepted"], counts["processed"], counts["blocked"], rejected, duplicates)
+_INBOX: Final = """
+SELECT today.accepted, today.processed, today.blocked,
+       (SELECT count(*) FROM sources_rejectedmessage WHERE received_at >= %(midnight)s), waiting.number, waiting.oldest
+FROM (SELECT count(*) AS accepted,
+             count(*) FILTER (WHERE state IN ('processed', 'superseded', 'ignored')) AS processed,
+             count(*) FILTER (WHERE state IN ('blocked', 'quarantined')) AS blocked
+      FROM sources_inboxmessage WHERE received_at >= %(midnight)s) today,
+     (SELECT count(*) AS number, min(received_at) AS oldest FROM sources_inboxmessage WHERE state = 'pending') waiting
+"""

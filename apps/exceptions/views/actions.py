@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from apps.access.pages import signed_in
 from apps.access.people import require
 from apps.exceptions import triage
-from apps.exceptions.filled import fields_of
+from apps.exceptions.filled import fields_of, given
 from apps.exceptions.models import Cause
 from apps.exceptions.preview import preview as try_fix
 from apps.exceptions.reasons import REASONS
@@ -45,8 +45,7 @@ def preview(request: HttpRequest, cause_id: int) -> HttpResponse:
     fields = fields_of(cause, name, request.POST)
     found = try_fix(cause_id, name, fields, by=signed_in(request).username)
     titles = {code: reason.title for code, reason in REASONS.items()}
-    given = [(key, value) for key, value in request.POST.items() if key.startswith("field-")]
-    context = {"cause": cause, "preview": found, "fix": name, "given": given, "titles": titles}
+    context = {"cause": cause, "preview": found, "fix": name, "given": given(request.POST), "titles": titles}
     return render(request, "triage/_preview.html", context)
 
 
