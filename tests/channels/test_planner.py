@@ -16,6 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from apps.channels import blocked, listings, planner
 from apps.channels.models import Channel, ChannelWarehouse, Listing, ListingDirty, PlannedInput, Publication
 from apps.exceptions.models import BlockedRecord, Cause
+from apps.inventory import availability
+from apps.inventory.availability import ChannelNumber
 from apps.inventory.models import StockDirty, StockPosition
 from apps.inventory.movements import NewMovement, record
 from apps.masterdata.models import Item, ItemComponent, ItemUnit, System, Unit, Warehouse
@@ -346,3 +348,18 @@ def test_only_one_planner_runs_at_a_time(world: World) -> None:
         assert ListingDirty.objects.exists()
     finally:
         other.close()
+
+
+def test_availability_for_a_channel_is_the_number_it_would_be_shown(world: World) -> None:
+    ItemUnit.objects.create(item=world.item, unit=world.case, numerator=12)
+    Channel.objects.update(buffer=1)
+    world.receive(65)
+    world.list("EACH")
+    world.list("CASE", unit=world.case)
+    _, found = availability.lookup(["AB-1"])
+    stocks = [found["AB-1"].stock]
+    assert availability.channel_numbers is not None
+    assert availability.channel_numbers("SHOP", stocks, None) == {world.item.pk: ChannelNumber(Decimal(64), "EA")}
+    assert availability.channel_numbers("SHOP", stocks, "CS") == {world.item.pk: ChannelNumber(Decimal(4), "CS")}
+    assert availability.channel_numbers("SHOP", stocks, "PAL") == {}
+    assert availability.channel_numbers("OTHER", stocks, None) == {}
