@@ -1,10 +1,8 @@
 """1,000 price lines: quotes.resolve against a query per line through the ORM, alternating, in one transaction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from statistics import median
 from time import perf_counter
 
 from django.db import connection, transaction
@@ -17,34 +15,25 @@ from apps.pricing.entries import NewPrice, set_prices
 from apps.pricing.models import PriceBook, PriceEntry
 from apps.pricing.quotes import PriceContext, PriceLine, resolve
 from apps.pricing.resolution import resolve_line
+from bench.frame import Step, compare
 
-ITEMS, LINES, ROUNDS = 5_000, 1_000, 7
+ITEMS, LINES = 5_000, 1_000
 # The one-SQL form took 14.8 µs of CPU a line, the ORM 1,814; what resolves line by line in Python pays for it.
 GOAL = 10.0
 
 Priced = list[tuple[str, Decimal | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    ratio: float
-    ours_us: float
-    orm_us: float
-
-
-def main() -> dict[str, float]:
-    """Print `name ratio goal` and return what goes into the results file. Leaves nothing behind."""
+def main() -> None:
+    """Both ways give the same prices first; then they alternate. Leaves nothing behind."""
     with transaction.atomic():
         lines = _world()
-        timing = _compared(lines)
+        compare("prices 1,000 lines vs ORM per line", _step(_per_line, lines), _step(_in_bulk, lines), goal=GOAL)
         transaction.set_rollback(True)
-    print(f"prices_1000_lines_vs_orm {timing.ratio:.1f} {GOAL:.0f}")
-    print(f"  per line: {timing.ours_us:.1f} µs against {timing.orm_us:.1f} µs")
-    return {"prices_1000_lines_vs_orm": timing.ratio, "goal": GOAL, "us_per_line": timing.ours_us}
 
 
 def _world() -> list[PriceLine]:
-    """20,000 items in a list book, half of them also in a channel's book, with a break and a future price."""
+    """5,000 items in a list book, half of them also in a channel's book, with a break and a future price."""
     each = Unit.objects.create(code="bench EACH", name="Each")
     case = Unit.objects.create(code="bench CASE", name="Case")
     items = Item.objects.bulk_create(
@@ -82,25 +71,21 @@ def _prices(n: int, item_id: int, books: Sequence[PriceBook], unit_id: int) -> l
     return [*of_list, price(books[1], 950 + n)] if n % 2 else of_list
 
 
-def _compared(lines: Sequence[PriceLine]) -> Timing:
-    context = PriceContext(currency="USD", channel="bench SHOP")
-    ours: list[float] = []
-    orm: list[float] = []
-    for _ in range(ROUNDS):
-        bulk, bulk_s = _timed(lambda: [(r.sku, r.extended_price) for r in resolve(context, lines)])
-        single, single_s = _timed(lambda: _per_line(lines))
-        if bulk != single:
+def _step(way: Callable[[Sequence[PriceLine]], Priced], lines: Sequence[PriceLine]) -> Step:
+    """A batch of lines through one of the two ways; a wrong price fails the round."""
+    expected = _per_line(lines)
+
+    def step() -> int:
+        if way(lines) != expected:
             raise AssertionError("The two ways disagree on a price; the round does not count.")
-        ours.append(bulk_s)
-        orm.append(single_s)
-    ratio = median(slow / fast for slow, fast in zip(orm, ours, strict=True))
-    return Timing(ratio, median(ours) / len(lines) * 1e6, median(orm) / len(lines) * 1e6)
+        return len(lines)
+
+    return step
 
 
-def _timed(call: Callable[[], Priced]) -> tuple[Priced, float]:
-    started = perf_counter()
-    answer = call()
-    return answer, perf_counter() - started
+def _in_bulk(lines: Sequence[PriceLine]) -> Priced:
+    context = PriceContext(currency="USD", channel="bench SHOP")
+    return [(result.sku, result.extended_price) for result in resolve(context, lines)]
 
 
 def _per_line(lines: Sequence[PriceLine]) -> Priced:
