@@ -220,6 +220,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 1,
     "retry_on_timeout": False,
     "global_keyprefix": env("CELERY_KEY_PREFIX", default="sync:"),
+    # Without these a nudge waits six seconds for a broker that is gone; workers reconnect by rules of their own.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
 }
 CELERY_REDIS_SOCKET_TIMEOUT = 1.0
 CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 1.0
