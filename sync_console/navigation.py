@@ -81,7 +81,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups as the shell wants them; an entry without a page, or beyond the person's role, is left out."""
-    groups = []
+    groups: list[dict[str, Any]] = []
     for title, entries in GROUPS:
         items = [item for entry in entries if (item := _item(request, entry)) is not None]
         if items:

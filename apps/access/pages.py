@@ -27,9 +27,7 @@ def show_page(
     if part and is_partial(request):
         return render(request, part, dict(context), status=status)
     shell = admin.site.each_context(request)
-    return TemplateResponse(
-        request, template, {**shell, "title": title, "is_fullwidth": "1", **context}, status=status
-    )
+    return TemplateResponse(request, template, {**shell, "title": title, "is_fullwidth": "1", **context}, status=status)
 
 
 def is_partial(request: HttpRequest) -> bool:

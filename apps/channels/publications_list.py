@@ -1,7 +1,7 @@
-"""The publications of a channel as people and the API see them: derived state, desired beside acknowledged and observed."""
+"""A channel's publications as people and the API see them: derived state, desired beside acknowledged and observed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -52,7 +52,7 @@ def publications_of(
     where = " AND ".join(conditions)
     outer = "WHERE state = %(state)s" if state else ""
     escaped = search.replace("\x00", "").replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    parameters = {
+    parameters: dict[str, int | str] = {
         "channel": channel_id,
         "after": after,
         "kind": kind,
@@ -74,10 +74,10 @@ def counts_of(channel_id: int) -> Mapping[str, int]:
         return dict(cursor.fetchall())
 
 
-def _row(row: tuple[Any, ...]) -> PublicationRow:
+def _row(row: Sequence[Any]) -> PublicationRow:
     """The database hands jsonb over as text here."""
-    desired, acked, observed = (json.loads(text) if isinstance(text, str) else text for text in row[5:8])
-    return PublicationRow(*row[:5], desired, acked, observed, *row[8:])
+    values = [json.loads(text) if isinstance(text, str) else text for text in row[5:8]]
+    return PublicationRow(*[*row[:5], *values, *row[8:]])
 
 
 # The first that holds. A value that was acknowledged and is observed otherwise has drifted.

@@ -29,4 +29,4 @@ def _switch(code: str, before: str, after: str, by: str) -> int:
             raise Problem(409, "expired", f"{code} is not {before} any more; reload the page to see how it stands.")
         Channel.objects.filter(pk=channel.pk).update(state=after, updated_at=Now())
         audit(by, f"channels.{after}", f"channel:{code}", before=before)
-    return channel.pk
+    return channel.system_id

@@ -71,9 +71,9 @@ def dossier_of(cause: Cause) -> Dossier:
 def timeline_of(cause: Cause) -> list[Moment]:
     """Activities and comments together, newest first."""
     activities = Activity.objects.filter(cause_id=cause.pk).order_by("-at", "-pk")[:TIMELINE_MAX]
-    comments = Comment.objects.filter(cause_id=cause.pk).select_related("author").order_by("-at")[:TIMELINE_MAX]
+    comments = Comment.objects.filter(cause_id=cause.pk).order_by("-at")[:TIMELINE_MAX]
     moments = [Moment(a.at, a.actor, _said(a.action, a.detail)) for a in activities]
-    moments += [Moment(c.at, c.author.username, c.text, is_comment=True) for c in comments]
+    moments += [Moment(c.at, c.by or "somebody", c.text, is_comment=True) for c in comments]
     return sorted(moments, key=lambda moment: moment.at, reverse=True)[:TIMELINE_MAX]
 
 

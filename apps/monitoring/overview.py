@@ -1,4 +1,4 @@
-"""The console's first page: what is blocked, stale, due and failing, and what came in today; a few set-based queries."""
+"""The console's first page: what is blocked, stale, due and failing, and what came in today; few set-based queries."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

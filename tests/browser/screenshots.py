@@ -1,4 +1,4 @@
-"""Pictures of every console page, light and dark, wide and narrow: `SHOTS=folder pytest tests/browser/screenshots.py`."""
+"""Pictures of every page, light and dark, wide and narrow: `SHOTS=folder pytest tests/browser/screenshots.py`."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def pane_shows(page: Page, value: str) -> None:
 def test_every_number_of_the_overview_leads_to_what_it_counts(site: str, sign_in: Open) -> None:
     page = sign_in("viewer")
     tile = page.locator("a.sc-tile", has_text="Blocked")
-    expect(tile.locator("strong")).to_have_text(str(BlockedRecord.objects.filter(state="open").exclude(cause__state="snoozed").count() + 5))
+    expect(tile.locator("strong")).to_have_text(str(BlockedRecord.objects.filter(state="open").count()))
     expect(page.locator("table td.sc-number:not(:has(a))")).to_have_count(0)
     page.get_by_role("row", name=re.compile("SHOP")).get_by_role("link", name="8").click()
     expect(page).to_have_url(re.compile(r"/console/channels/SHOP/publications/\?state=due$"))
@@ -67,7 +67,7 @@ def test_a_preview_says_what_a_fix_clears_and_the_fix_clears_it(site: str, sign_
     expect(page.locator("#toast")).to_contain_text("27 records are being replayed")
     expect(page.locator("#pane")).to_contain_text("by triager")
     drain()
-    expect(page.locator("#progress")).to_contain_text("24 resolved", timeout=10_000)
+    expect(page.locator("#progress")).to_contain_text("27 resolved", timeout=10_000)
     assert InboxMessage.objects.filter(event_id__startswith="dc7-", state="processed").count() == 24
     assert BlockedRecord.objects.filter(cause__value="KRT", state="open").count() == 20
 
@@ -108,8 +108,7 @@ def test_a_viewer_sees_no_actions_and_the_server_refuses_them_as_well(site: str,
     page = sign_in("viewer")
     cause = cause_of("DC-07")
     page.goto(f"{site}/console/causes/{cause.pk}/")
-    expect(page.locator("#pane button, #pane form")).to_have_count(0)
-    token = page.context.cookies()[0]["value"]
+    expect(page.locator("#pane form, #pane [data-key]")).to_have_count(0)
     tokens = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
     for action in ("preview", "resolve", "assign", "snooze", "replay", "dismiss", "comment"):
         answer = page.request.post(
@@ -117,7 +116,7 @@ def test_a_viewer_sees_no_actions_and_the_server_refuses_them_as_well(site: str,
             form={"reason": "x", "text": "x", "for": "1h"},
             headers={"X-CSRFToken": tokens["csrftoken"]},
         )
-        assert answer.status == 403, (action, token and answer.text()[:200])
+        assert answer.status == 403, action
     for action in ("pause", "resume"):
         answer = page.request.post(
             f"{site}/console/channels/SHOP/{action}", headers={"X-CSRFToken": tokens["csrftoken"]}

@@ -51,9 +51,10 @@ def export(request: HttpRequest, cause_id: int) -> HttpResponseBase:
 def progress(request: HttpRequest, cause_id: int) -> HttpResponse:
     """How far the newest replay is; asked every second while it runs."""
     replay = Replay.objects.filter(cause_id=cause_id).order_by("-pk").first()
-    context = {"replay": replay, "progress": progress_of(replay) if replay else None, "cause_id": cause_id}
+    counted = progress_of(replay) if replay else None
+    context = {"replay": replay, "progress": counted, "cause_id": cause_id}
     response = render(request, "triage/_progress.html", context)
-    if context["progress"] is not None and context["progress"].finished:
+    if counted is not None and counted.finished:
         response["HX-Trigger"] = '{"causes-changed": {}}'
     return response
 

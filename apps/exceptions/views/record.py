@@ -36,4 +36,3 @@ def record(request: HttpRequest, record_id: int) -> HttpResponse:
         "others": list(others),
     }
     return show_page(request, "triage/record.html", context, title=f"Record {found.pk}")
-
