@@ -60,7 +60,7 @@ def keep_channel(draft: ChannelDraft, warehouses: Sequence[str] = ()) -> int:
     Raises InvalidSettings where the connector refuses the form, Problem where a warehouse is unknown.
     """
     access = Access(channel=draft.code, settings=draft.settings, credentials=draft.credentials)
-    open_connector(access, draft.connector)
+    connector = open_connector(access, draft.connector)
     with transaction.atomic():
         channel_id = ensure_system(draft.code, draft.name)
         Channel.objects.update_or_create(
@@ -72,7 +72,8 @@ def keep_channel(draft: ChannelDraft, warehouses: Sequence[str] = ()) -> int:
                 "settings": dict(draft.settings),
                 "credentials": seal(draft.credentials),
                 "currency": draft.currency,
-                "publishes_prices": draft.publishes_prices,
+                # A price that can never be sent would stay due for ever.
+                "publishes_prices": draft.publishes_prices and connector.handles("price"),
                 "requests_per_s": draft.requests_per_s,
                 "burst": draft.burst,
                 "batch_size": draft.batch_size,

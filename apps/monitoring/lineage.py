@@ -3,6 +3,7 @@
 Lineage is a query over rows that exist for their own sake; there is no second log to keep in step.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,7 +66,7 @@ def plans_of(steps: list[Step]) -> list[PlanStep]:
             _PLANS,
             [[s.kind for s in steps], [s.subject_id for s in steps], [s.generation for s in steps]],
         )
-        return [PlanStep(*row) for row in cursor.fetchall()]
+        return [PlanStep(*row[:8], _decoded(row[8]), *row[9:]) for row in cursor.fetchall()]
 
 
 _MOVEMENTS = """
@@ -117,3 +118,9 @@ LEFT JOIN LATERAL (
 ) a ON true
 ORDER BY y.code, p.subject
 """
+
+
+def _decoded(value: str | dict[str, Any]) -> dict[str, Any]:
+    """Django reads jsonb as text outside its own model fields."""
+    found: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
+    return found
