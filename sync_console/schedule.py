@@ -18,8 +18,10 @@ LOOPS: Final = (
     Loop("process", "apps.sources.tasks.process", 1),
     Loop("plan", "apps.channels.tasks.plan", 1),
     Loop("publish", "apps.channels.tasks.publish", 1, inline="apps.channels.publisher.publish_all"),
+    Loop("look again", "apps.inventory.tasks.look_again", 5),
     Loop("read back", "apps.channels.tasks.read_back", 5),
-    Loop("tidy", "apps.sources.tasks.tidy", 3600),
+    Loop("tidy inbox", "apps.sources.tasks.tidy", 3600),
+    Loop("tidy answers", "apps.access.tasks.tidy", 3600),
     Loop("invariants", "apps.monitoring.tasks.check_invariants", 300),
 )
 

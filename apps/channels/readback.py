@@ -196,11 +196,12 @@ def _claim_due() -> list[int]:
     """Channels whose period is over, marked as read now, so that nobody else reads them at the same time."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE channels_channel c SET last_read_back_at = sync_now() FROM ("
+            "WITH due AS MATERIALIZED ("
             " SELECT system_id FROM channels_channel WHERE state = 'live' AND breaker = 'closed'"
             " AND coalesce(not_before <= sync_now(), true) AND coalesce("
             "  last_read_back_at + make_interval(secs => read_back_every_s) <= sync_now(), true)"
-            " ORDER BY last_read_back_at NULLS FIRST FOR NO KEY UPDATE SKIP LOCKED) due "
+            " ORDER BY last_read_back_at NULLS FIRST FOR NO KEY UPDATE SKIP LOCKED) "
+            "UPDATE channels_channel c SET last_read_back_at = sync_now() FROM due "
             "WHERE c.system_id = due.system_id RETURNING c.system_id"
         )
         return [row[0] for row in cursor.fetchall()]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db import transaction
+
 from apps.exceptions import triage
 from apps.inventory.models import StockPosition
 from apps.lib.errors import Block
@@ -53,6 +55,15 @@ def retry(origin_ids: Sequence[int]) -> None:
         triage.settle(ORIGIN, healed, by=SETTLED_BY)
     if still:
         triage.block(_requests(still))
+
+
+def retry_waiting(limit: int = 1_000) -> int:
+    """Look again at the positions whose replay was asked for; returns how many."""
+    ids = triage.waiting(ORIGIN, limit)
+    if ids:
+        with transaction.atomic():
+            retry(ids)
+    return len(ids)
 
 
 def _requests(short: Sequence[Shortfall]) -> list[triage.BlockRequest]:

@@ -33,12 +33,12 @@ def clear(taken: Sequence[tuple[int, int]]) -> int:
         return 0
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM pricing_pricedirty d USING ("
+            "WITH mine AS MATERIALIZED ("
             " SELECT m.subject_id FROM pricing_pricedirty m"
             " JOIN unnest(%s::bigint[], %s::bigint[]) AS t(subject_id, generation)"
             " ON t.subject_id = m.subject_id AND t.generation = m.generation"
-            " ORDER BY m.subject_id FOR UPDATE OF m) mine "
-            "WHERE d.subject_id = mine.subject_id",
+            " ORDER BY m.subject_id FOR UPDATE OF m) "
+            "DELETE FROM pricing_pricedirty d USING mine WHERE d.subject_id = mine.subject_id",
             [[subject for subject, _ in taken], [generation for _, generation in taken]],
         )
         return int(cursor.rowcount)

@@ -11,9 +11,11 @@ from apps.lib.nudges import nudge
 Subject = tuple[int, int | None]
 
 _MARK: Final = """
-WITH bumped AS (
+WITH locked AS MATERIALIZED (
+    SELECT id FROM pricing_pricesubject WHERE {which} ORDER BY id FOR UPDATE
+), bumped AS (
     UPDATE pricing_pricesubject s SET generation = s.generation + 1
-    FROM (SELECT id FROM pricing_pricesubject WHERE {which} ORDER BY id FOR UPDATE) locked
+    FROM locked
     WHERE s.id = locked.id
     RETURNING s.id, s.book_id, s.item_id, s.generation
 ), marked AS (

@@ -12,23 +12,35 @@ LEASE_S: Final = 60
 ORIGIN: Final = "inbox"
 SETTLED_BY: Final = "inbox"
 
+# MATERIALIZED: as a plain sub-select a planner with stale statistics runs it again for every row of the table.
 _CLAIM = """
-UPDATE sources_inboxmessage m SET attempts = m.attempts + 1, due_at = (SELECT sync_now()) + %s * interval '1 second'
-FROM (SELECT id FROM sources_inboxmessage
-      WHERE state = 'pending' AND due_at <= (SELECT sync_now()) AND {which}
-      ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED) due
-WHERE m.id = due.id RETURNING m.id, m.attempts
+WITH due AS MATERIALIZED (
+    SELECT id FROM sources_inboxmessage
+    WHERE state = 'pending' AND due_at <= (SELECT sync_now()) AND {which}
+    ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+UPDATE sources_inboxmessage m
+SET attempts = m.attempts + 1, due_at = (SELECT sync_now()) + %(lease_s)s * interval '1 second'
+FROM due WHERE m.id = due.id RETURNING m.id, m.attempts
+"""
+_CLAIM_WAITING = """
+WITH waiting AS MATERIALIZED (
+    SELECT id FROM sources_inboxmessage
+    WHERE id = ANY(%(ids)s) AND state IN ('blocked', 'quarantined') ORDER BY id FOR UPDATE SKIP LOCKED)
+UPDATE sources_inboxmessage m
+SET state = 'pending', finished_at = NULL, attempts = 1,
+    due_at = (SELECT sync_now()) + %(lease_s)s * interval '1 second'
+FROM waiting WHERE m.id = waiting.id RETURNING m.id, m.attempts
 """
 
 
 def claim_fresh(limit: int) -> dict[int, int]:
     """Message id → attempt, of messages nobody has tried yet; committed before this returns."""
-    return _claimed(_CLAIM.format(which="attempts = 0"), [LEASE_S, limit])
+    return _claimed(_CLAIM.format(which="attempts = 0"), {"lease_s": LEASE_S, "limit": limit})
 
 
 def claim_suspect() -> dict[int, int]:
     """One message that was tried before. Alone, so that what kills a worker counts against no other message."""
-    return _claimed(_CLAIM.format(which="attempts > 0"), [LEASE_S, 1])
+    return _claimed(_CLAIM.format(which="attempts > 0"), {"lease_s": LEASE_S, "limit": 1})
 
 
 def claim_replays(limit: int) -> dict[int, int]:
@@ -36,14 +48,7 @@ def claim_replays(limit: int) -> dict[int, int]:
     ids = triage.waiting(ORIGIN, limit)
     if not ids:
         return {}
-    claimed = _claimed(
-        "UPDATE sources_inboxmessage m SET state = 'pending', finished_at = NULL, attempts = 1,"
-        " due_at = (SELECT sync_now()) + %s * interval '1 second'"
-        " FROM (SELECT id FROM sources_inboxmessage WHERE id = ANY(%s) AND state IN ('blocked', 'quarantined')"
-        "       ORDER BY id FOR UPDATE SKIP LOCKED) waiting"
-        " WHERE m.id = waiting.id RETURNING m.id, m.attempts",
-        [LEASE_S, ids],
-    )
+    claimed = _claimed(_CLAIM_WAITING, {"lease_s": LEASE_S, "ids": ids})
     _settle_finished(ids)
     return claimed
 
@@ -58,7 +63,7 @@ def release(ids: Sequence[int], *, delay_s: int) -> None:
         )
 
 
-def _claimed(sql: str, parameters: list[Any]) -> dict[int, int]:
+def _claimed(sql: str, parameters: dict[str, Any]) -> dict[int, int]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return dict(sorted(cursor.fetchall()))

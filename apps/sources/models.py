@@ -88,6 +88,7 @@ class InboxMessage(models.Model):
         ]
         indexes = [
             models.Index(fields=["due_at", "id"], name="inbox_due", condition=Q(state="pending")),
+            models.Index(fields=["due_at", "id"], name="inbox_suspect", condition=Q(state="pending", attempts__gt=0)),
             models.Index(fields=["-received_at"], name="inbox_received"),
         ]
 
