@@ -73,5 +73,10 @@ def csv_rows(cause: Cause) -> Iterator[list[object]]:
 def _facts(record: BlockedRecord) -> dict[str, str]:
     """What a record says about itself, by column; empty ones are left out."""
     facts = {name: str(getattr(record, name)) for name in _PLAIN}
-    facts |= {name.replace("_", " "): str(value) for name, value in record.context.items() if name not in facts}
+    told = set(facts.values())
+    facts |= {
+        name.replace("_", " "): str(value)
+        for name, value in record.context.items()
+        if name not in facts and str(value) not in told
+    }
     return {name: value for name, value in facts.items() if value or name == "subject"}
