@@ -7,6 +7,7 @@ from typing import Final
 from django.db import connection
 
 from apps.channels.models import Channel
+from apps.channels.publications_list import STATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def channel_states() -> list[ChannelState]:
         return [ChannelState(*row) for row in cursor.fetchall()]
 
 
-_CHANNELS: Final = """
+_CHANNELS: Final = f"""
 SELECT y.code, y.name, c.state, c.grade,
        coalesce(p.due, 0), coalesce(p.unknown, 0), coalesce(p.blocked, 0), coalesce(p.drifted, 0),
        coalesce(p.total, 0), p.oldest_due_at,
@@ -49,15 +50,15 @@ FROM channels_channel c
 JOIN masterdata_system y ON y.id = c.system_id
 LEFT JOIN (
     SELECT channel_id,
-           count(*) FILTER (WHERE desired_version > acked_version AND blocked_at IS NULL AND NOT must_verify) AS due,
-           count(*) FILTER (WHERE must_verify AND blocked_at IS NULL) AS unknown,
-           count(*) FILTER (WHERE blocked_at IS NOT NULL) AS blocked,
-           count(*) FILTER (WHERE acked_version = desired_version AND NOT must_verify
-                            AND observed IS NOT NULL AND observed <> acked) AS drifted,
+           count(*) FILTER (WHERE state IN ('due', 'in_flight')) AS due,
+           count(*) FILTER (WHERE state = 'unknown') AS unknown,
+           count(*) FILTER (WHERE state = 'blocked') AS blocked,
+           count(*) FILTER (WHERE state = 'drifted') AS drifted,
            count(*) AS total,
-           min(desired_at) FILTER (WHERE desired_version > acked_version AND blocked_at IS NULL) AS oldest_due_at,
+           min(desired_at) FILTER (WHERE state IN ('due', 'in_flight', 'unknown')) AS oldest_due_at,
            max(last_error) FILTER (WHERE last_error <> '') AS last_error
-    FROM channels_publication GROUP BY channel_id) p ON p.channel_id = c.system_id
+    FROM (SELECT p.*, {STATE} AS state FROM channels_publication p) states
+    GROUP BY channel_id) p ON p.channel_id = c.system_id
 WHERE c.state <> 'retired'
 ORDER BY y.code
 """
