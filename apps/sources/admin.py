@@ -10,8 +10,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from apps.access import audit
 from apps.access.admin_permissions import CapabilityAdminMixin
-from apps.sources.models import InboxMessage, RejectedMessage, Source
+from apps.lib.clock import now
+from apps.sources.forms import MappingForm
+from apps.sources.models import InboxMessage, Mapping, RejectedMessage, Source
 
 
 class ReadOnlyAdmin(CapabilityAdminMixin, ModelAdmin):
@@ -80,3 +83,34 @@ class RejectedMessageAdmin(ReadOnlyAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), "as_received"]
+
+
+@admin.register(Mapping)
+class MappingAdmin(CapabilityAdminMixin, ModelAdmin):
+    """Saving writes a new version; the older ones stay readable."""
+
+    form = MappingForm
+    view_capability = "events:read"
+    change_capability = "masterdata:write"
+    list_display = ("name", "source", "event_type", "file_pattern", "version", "is_current", "created_at", "created_by")
+    list_filter = ("is_current", "source")
+    search_fields = ("name", "event_type", "file_pattern")
+    list_select_related = ("source__system",)
+    fieldsets = (
+        (None, {"fields": ("source", "name", "event_type", "position")}),
+        ("File", {"fields": ("file_pattern", "encoding", "time_zone", "row_filter")}),
+        ("Rules", {"fields": ("fields", "envelope", "grouping", "tables", "prelude")}),
+        ("Try it", {"fields": ("sample_row",)}),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.is_current)
+
+    def save_model(self, request: HttpRequest, obj: Mapping, form: Any, change: bool) -> None:
+        if change:
+            Mapping.objects.filter(pk=obj.pk).update(is_current=False)
+            obj.pk, obj.version = None, obj.version + 1
+            obj._state.adding = True
+        obj.created_by, obj.created_at = request.user.get_username(), now()
+        super().save_model(request, obj, form, change=False)
+        audit.record(obj.created_by, "mapping saved", f"{obj.source} {obj.name}", version=obj.version)
