@@ -36,6 +36,7 @@ class ChannelDraft:
     burst: int = 10
     batch_size: int = 1
     max_in_flight: int = 4
+    read_back_every_s: int = 300
     policy: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -78,6 +79,7 @@ def keep_channel(draft: ChannelDraft, warehouses: Sequence[str] = ()) -> int:
                 "burst": draft.burst,
                 "batch_size": draft.batch_size,
                 "max_in_flight": draft.max_in_flight,
+                "read_back_every_s": draft.read_back_every_s,
                 "updated_at": Now(),
                 **draft.policy,
             },

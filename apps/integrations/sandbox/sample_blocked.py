@@ -132,15 +132,16 @@ def _of_erp(erp: Sender, goods: Sequence[SampleItem], at: datetime) -> Iterator[
     for item in fit[57:59]:
         data = {"sku": item.sku, "identifiers": [{"scheme": "gtin", "value": fit[0].gtin}]}
         yield erp.say("item.upserted", data, at, f"blocked-same-gtin-{item.sku}")
-    yield from _swallowing(erp, goods, at)
+    yield from _held(erp, goods, at)
 
 
-def _swallowing(erp: Sender, goods: Sequence[SampleItem], at: datetime) -> Iterator[Event]:
-    """Two prices without an end that would swallow the one of the next price list."""
-    for item in [item for item in goods if item.kind == "stock" and next_price(item)][:2]:
-        data = {"book": "LIST-USD", "sku": item.sku, "uom": item.base, "currency": "USD",
-                "amount": "19.50", "effective_from": "2027-02-01"}  # fmt: skip
-        yield erp.say("price.set", data, at, f"blocked-swallows-{item.sku}")
+def _held(erp: Sender, goods: Sequence[SampleItem], at: datetime) -> Iterator[Event]:
+    """A price that would swallow the next price list's, and a count of a whole warehouse that names nothing."""
+    item = next(item for item in goods if item.kind == "stock" and next_price(item))
+    price = {"book": "LIST-USD", "sku": item.sku, "uom": item.base, "currency": "USD", "amount": "19.50"}
+    yield erp.say("price.set", {**price, "effective_from": "2027-02-01"}, at, f"blocked-swallows-{item.sku}")
+    count = {"snapshot": "sample-empty-DC-3", "as_of": at.isoformat(), "complete": True, "warehouses": ["DC-3"]}
+    yield erp.say("stock.counted", {**count, "lines": []}, at, "blocked-empty-count")
 
 
 def _oversold(wms: Sender, goods: Sequence[SampleItem], at: datetime) -> Iterator[Event]:

@@ -48,6 +48,7 @@ class SampleChannel:
             currency=self.currency,
             requests_per_s=self.requests_per_s,
             batch_size=self.batch_size,
+            read_back_every_s=60,
             policy=dict(self.policy),
         )
 

@@ -90,7 +90,7 @@ def test_it_holds_what_the_contract_counts_and_loads_once(addresses: Path, tmp_p
         "records": 600,
     }
     assert Cause.objects.values("reason").distinct().count() >= 10
-    assert Cause.objects.values("severity").distinct().count() >= 2
+    assert set(Cause.objects.values_list("severity", flat=True)) >= {"critical", "high", "medium"}
     # Only the shelves that were oversold are below zero, and every message came to an end or waits in the queue.
     assert StockPosition.objects.filter(on_hand__lt=0).count() == 5
     assert InboxMessage.objects.filter(state="pending").count() == 0
