@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.utils.module_loading import import_string
 
-from apps.exceptions.models import Cause
+from apps.exceptions.models import BlockedRecord, Cause
 from apps.inventory.models import StockCount
 from apps.lib.quantity import plain
-from apps.masterdata.models import Account, Branch, CrossReference, Item, Unit, Warehouse
+from apps.masterdata.models import Account, Branch, CrossReference, Item, System, Unit, Warehouse
 from apps.pricing.models import Cost, ExchangeRate, PriceBook, PriceEntry
 from apps.sources.models import InboxMessage
 from apps.sources.routing import ANNOUNCED, ROUTES
@@ -239,6 +239,33 @@ def test_a_snapshot_blocks_by_line_and_its_parts_are_booked_together(api: Api) -
     assert (blocked["reason"], blocked["line"]) == ("UNKNOWN_ITEM", "2")
     send(typed("i10", "item.upserted", sku="NEW", name="New", base_uom="EA"))
     assert (states()["p1"], on_hand("NEW")) == ("processed", "W1 1")
+
+
+def test_everything_that_blocks_a_line_is_told_at_once() -> None:
+    bad = {"sku": "GHOST", "warehouse": "NOWHERE", "uom": "BOX", "quantity": "1"}
+    send(*CATALOG, moved("m", "pick", "1", data={"warehouse": "NOWHERE", "uom": "BOX"}), count("c", bad))
+    waiting = BlockedRecord.objects.order_by("cause__reason", "id").values_list("cause__reason", "line")
+    assert list(waiting) == [
+        ("UNKNOWN_ITEM", "1"),
+        ("UNKNOWN_UNIT", ""),
+        ("UNKNOWN_UNIT", "1"),
+        ("UNKNOWN_WAREHOUSE", ""),
+        ("UNKNOWN_WAREHOUSE", "1"),
+    ]
+    send(typed("w", "warehouse.upserted", code="NOWHERE", name="Somewhere"))
+    assert states()["m"] == "blocked" and reasons() == {"UNKNOWN_ITEM", "UNKNOWN_UNIT"}
+    assert on_hand() == ""
+    send(typed("b", "unit.upserted", code="BOX", name="Box"))
+    send(typed("i", "item.upserted", sku="AB-1", units=[{"uom": "BOX", "numerator": 6}]))
+    assert states()["m"] == "processed"
+
+
+def test_a_line_with_an_ignored_code_is_ignored_whatever_else_it_says() -> None:
+    send(*CATALOG)
+    system = System.objects.get(code="erp")
+    CrossReference.objects.create(system=system, kind="warehouse", code="OLD", ignored=True, reason="closed")
+    send(moved("m", "pick", "1", data={"sku": "GHOST", "warehouse": "OLD"}))
+    assert states()["m"] == "ignored" and reasons() == set()
 
 
 def test_a_zero_count_is_allowed_and_a_negative_one_blocks_its_line() -> None:

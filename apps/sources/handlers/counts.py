@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from apps.inventory.reconciliation import CountLine, CountPart, CountResult, apply_count, load_part
 from apps.lib.errors import Block, Blocked
-from apps.masterdata.resolving import ItemRef, WarehouseRef
+from apps.masterdata.resolving import WarehouseRef
 from apps.sources import batch
 from apps.sources.handlers.resolution import IgnoredCode, Resolution, instant_in
 from apps.sources.received import Effect, Line, Outcome, Received
@@ -111,9 +111,8 @@ def _read(resolution: Resolution, message: Received) -> _Part:
 
 def _line(resolution: Resolution, message: Received, line: Line) -> CountLine:
     data = line.data
-    item: ItemRef = resolution.item(data["sku"], line.label)
-    warehouse = resolution.warehouse(data["warehouse"], line.label, subject=item.sku)
-    quantity = resolution.quantity(item, data["quantity"], data["uom"], line.label)
+    found = resolution.stock_line(data["sku"], data["warehouse"], data["quantity"], data["uom"], line.label)
+    item, warehouse, quantity = found.item, found.warehouse, found.quantity
     held = data.get("held")
     return CountLine(
         message=message.id,

@@ -1,10 +1,11 @@
 """The codes and units of one source's batch: loaded in a constant number of queries, then asked line by line."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from apps.lib.errors import Block, Blocked
@@ -13,6 +14,8 @@ from apps.masterdata.blocks import unusable_conversion
 from apps.masterdata.conversion import ConversionError, UnitGraph
 from apps.masterdata.resolving import Codes, Ignored, ItemRef, UnitRef, WarehouseRef, conversions
 from apps.sources.received import Effect, Received, SourceRef
+
+T = TypeVar("T")
 
 
 class IgnoredCode(Exception):
@@ -39,6 +42,15 @@ class Quantity:
     entered: Decimal
     unit: UnitRef
     base: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class StockLine:
+    """Whose stock a line speaks of, where, and how much."""
+
+    item: ItemRef
+    warehouse: WarehouseRef
+    quantity: Quantity
 
 
 class Resolution:
@@ -88,6 +100,31 @@ class Resolution:
         if found is None:
             raise Blocked(self.unknown("unit", code, line, subject=sku, context={"sku": sku} if sku else None))
         return found
+
+    def stock_line(self, sku: str, warehouse: str, value: object, uom: str, line: str = "") -> StockLine:
+        """The codes and the quantity of one line. Blocked names everything that is wrong with it, not the first only.
+
+        A line with a code that is ignored is of no interest, whatever else it says.
+        """
+        item = self._or_block(lambda: self.item(sku, line))
+        subject = sku if isinstance(item, Blocked) else item.sku
+        place = self._or_block(lambda: self.warehouse(warehouse, line, subject=subject))
+        if isinstance(item, Blocked):
+            quantity: Quantity | UnitRef | Blocked = self._or_block(lambda: self.unit(uom, line, sku=subject))
+        else:
+            quantity = self._or_block(lambda: self.quantity(item, value, uom, line))
+        wrong = [block for found in (item, place, quantity) if isinstance(found, Blocked) for block in found.blocks]
+        if wrong:
+            raise Blocked(*wrong)
+        assert isinstance(item, ItemRef) and isinstance(place, WarehouseRef) and isinstance(quantity, Quantity)
+        return StockLine(item, place, quantity)
+
+    @staticmethod
+    def _or_block(ask: Callable[[], T]) -> T | Blocked:
+        try:
+            return ask()
+        except Blocked as blocked:
+            return blocked
 
     def quantity(self, item: ItemRef, value: object, uom: str, line: str = "") -> Quantity:
         """The quantity in base units, exact."""

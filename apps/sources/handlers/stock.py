@@ -107,9 +107,7 @@ def _facts(message: Received) -> Iterator[_Fact]:
 def _movement(fact: _Fact, resolution: Resolution, result: _Result) -> NewMovement | None:
     message = fact.message
     try:
-        item = resolution.item(fact.sku, fact.label)
-        warehouse = resolution.warehouse(fact.warehouse, fact.label, subject=item.sku)
-        quantity = resolution.quantity(item, fact.quantity, fact.uom, fact.label)
+        found = resolution.stock_line(fact.sku, fact.warehouse, fact.quantity, fact.uom, fact.label)
     except Blocked as blocked:
         result.blocks += blocked.blocks
         return None
@@ -117,6 +115,7 @@ def _movement(fact: _Fact, resolution: Resolution, result: _Result) -> NewMoveme
         result.ignored += 1
         result.effects.append(ignored.effect)
         return None
+    item, warehouse, quantity = found.item, found.warehouse, found.quantity
     if item.kind == "non_stock":
         result.ignored += 1
         result.effects.append(_effect("ignored", f"item {item.sku}", "it is not kept in stock"))
