@@ -51,6 +51,16 @@ WHERE stock.warehouse_id = ANY(%(covered)s)
   AND (warehouse.counts_source_id IS NULL OR warehouse.counts_source_id = %(source)s)
   AND NOT EXISTS (SELECT 1 FROM counted_position seen
                   WHERE seen.item_id = stock.item_id AND seen.warehouse_id = stock.warehouse_id)
+  AND NOT EXISTS (SELECT 1 FROM unnest(%(spared_items)s::bigint[], %(spared_warehouses)s::bigint[])
+                           AS unread (item, place)
+                  WHERE coalesce(unread.item, stock.item_id) = stock.item_id
+                    AND coalesce(unread.place, stock.warehouse_id) = stock.warehouse_id)
+"""
+# Where one line of a position could not be read, the sum of its other lines is too low to be booked.
+KEEP_UNREAD: Final = """
+DELETE FROM counted_position counted
+USING unnest(%(spared_items)s::bigint[], %(spared_warehouses)s::bigint[]) AS unread (item, place)
+WHERE counted.item_id = unread.item AND counted.warehouse_id = unread.place
 """
 CREATE_POSITIONS: Final = """
 INSERT INTO inventory_stockposition

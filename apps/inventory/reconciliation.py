@@ -4,7 +4,7 @@ on hand = counted + the ledger's changes that the snapshot does not contain. Eve
 table, so a million rows need a constant number of statements and no memory of ours.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from apps.inventory.count_sql import (
     DROP,
     EVIDENCE,
     FILL,
+    KEEP_UNREAD,
     LOCK,
     MARK_DIRTY,
     MISSING,
@@ -81,6 +82,14 @@ class CountLine(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadLine:
+    """A line that could not be read. None: nobody knows yet which item, or which warehouse, it speaks of."""
+
+    item_id: int | None = None
+    warehouse_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CountResult:
     """What became of a count. `block` is set where it is held: the record that waits for approve or reject.
 
@@ -120,10 +129,22 @@ def load_part(part: CountPart) -> LoadedPart:
     return LoadedPart(count.pk, count.state, messages if len(messages) >= count.parts else None, duplicate)
 
 
-def apply_count(count_id: int, lines: Iterable[CountLine], measure: Measure = "on_hand") -> CountResult:
+def apply_count(
+    count_id: int,
+    lines: Iterable[CountLine],
+    measure: Measure = "on_hand",
+    *,
+    unread: Collection[UnreadLine] = (),
+) -> CountResult:
     """Book the snapshot's corrections, or hold it, in the caller's transaction.
 
-    Give all lines of all parts. Safe to repeat: against the balance as of its watermark a snapshot that is booked
+    Give all lines of all parts, and an `unread` for each that could not be read. Every position an unread line may
+    speak of keeps its number: its own where item and warehouse are known (also where other lines of that position
+    could be read: their sum would be too low), any missing one of the warehouse where the item is not, any missing
+    one of the item where the warehouse is not. Once no line is unread, the same count zeroes what is missing; a count
+    of which nothing could be read concludes nothing.
+
+    Safe to repeat: against the balance as of its watermark a snapshot that is booked
     already corrects by zero; lines that were blocked before are booked then. Locks the positions in id order.
     """
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
@@ -133,11 +154,11 @@ def apply_count(count_id: int, lines: Iterable[CountLine], measure: Measure = "o
         known = _parameters(count, measure)
         _stage(cursor, lines)
         evidence = _count(cursor, EVIDENCE, known)
-        missing = _stage_positions(cursor, count, known)
+        missing = _stage_positions(cursor, count, known, unread)
         cursor.execute(CREATE_POSITIONS)
         cursor.execute(LOCK)
         cursor.execute(CORRECT, known)
-        if not count.approved_by and count.state != StockCount.State.APPLIED:
+        if not count.approved_by:  # again on a replay too: a line that can be read now may zero what was spared
             why = mass_change.judge(cursor)
             if why:
                 return _held(count, why)
@@ -187,20 +208,32 @@ def _stage(cursor: CursorWrapper, lines: Iterable[CountLine]) -> None:
             staging.write_row(line)
 
 
-def _stage_positions(cursor: CursorWrapper, count: StockCount, known: dict[str, Any]) -> int:
+def _stage_positions(
+    cursor: CursorWrapper, count: StockCount, known: dict[str, Any], unread: Collection[UnreadLine]
+) -> int:
+    spared = {
+        "spared_items": [line.item_id for line in unread],
+        "spared_warehouses": [line.warehouse_id for line in unread],
+    }
     cursor.execute(FILL)
     missing = 0
     if count.complete:
-        covered = count.warehouses or _covered(cursor, count)
-        missing = _count(cursor, MISSING, {**known, "covered": covered})
+        covered = _covered(cursor, count, concludes_from_nothing=not unread)
+        missing = _count(cursor, MISSING, {**known, **spared, "covered": covered})
+    if unread:
+        cursor.execute(KEEP_UNREAD, spared)
     cursor.execute("ANALYZE counted_position")
     return missing
 
 
-def _covered(cursor: CursorWrapper, count: StockCount) -> list[int]:
+def _covered(cursor: CursorWrapper, count: StockCount, *, concludes_from_nothing: bool) -> list[int]:
     """A complete count that names no warehouses covers those in it; an empty one those that follow its source."""
     cursor.execute("SELECT DISTINCT warehouse_id FROM counted_position")
     found = [key for (key,) in cursor.fetchall()]
+    if not found and not concludes_from_nothing:
+        return []
+    if count.warehouses:
+        return list(count.warehouses)
     return found or list(Warehouse.objects.filter(counts_source=count.source).values_list("pk", flat=True))
 
 

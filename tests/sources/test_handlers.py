@@ -241,6 +241,47 @@ def test_a_snapshot_blocks_by_line_and_its_parts_are_booked_together(api: Api) -
     assert (states()["p1"], on_hand("NEW")) == ("processed", "W1 1")
 
 
+def test_what_a_complete_count_says_in_an_unknown_unit_keeps_its_number_until_it_can_be_read() -> None:
+    send(*CATALOG, SECOND, moved("r", "receipt", "5"), moved("r2", "receipt", "7", data={"sku": "CD-2"}))
+    send(count("c", counted("4", sku="CD-2"), counted("1", "BOX"), counted("2"), complete=True))
+    assert (on_hand(), on_hand("CD-2"), states()["c"]) == ("W1 5", "W1 4", "blocked")
+    send(typed("b", "unit.upserted", code="BOX", name="Box"))
+    send(typed("i", "item.upserted", sku="AB-1", units=[{"uom": "BOX", "numerator": 6}]))
+    assert (on_hand(), on_hand("CD-2"), states()["c"]) == ("W1 8", "W1 4", "processed")
+
+
+def test_a_complete_count_with_an_unknown_item_zeroes_nothing_of_its_warehouse_until_it_is_known() -> None:
+    send(*CATALOG, SECOND, typed("w2", "warehouse.upserted", code="W2", name="Two"))
+    send(moved("r", "receipt", "5"), moved("r2", "receipt", "7", data={"sku": "CD-2"}))
+    send(
+        moved("r3", "receipt", "3", data={"warehouse": "W2"}),
+        moved("r4", "receipt", "4", data={"sku": "CD-2", "warehouse": "W2"}),
+    )
+    other = {**counted("4", sku="CD-2"), "warehouse": "W2"}
+    send(count("c", counted("6", sku="CD-2"), counted("5", sku="BOLT"), other, complete=True))
+    assert (on_hand(), on_hand("CD-2"), states()["c"]) == ("W1 5, W2 0", "W1 6, W2 4", "blocked")
+    send(typed("i", "item.upserted", sku="BOLT", name="Another", base_uom="EA"))
+    assert (on_hand(), on_hand("BOLT"), states()["c"]) == ("W1 0, W2 0", "W1 5", "processed")
+
+
+@pytest.mark.parametrize("bad", [{"quantity": "-1"}, {"uom": "BOX"}, {"sku": "GHOST"}, {"warehouse": "GHOST"}])
+def test_a_complete_count_of_which_nothing_can_be_read_concludes_nothing(bad: dict[str, str]) -> None:
+    send(*CATALOG, SECOND, moved("r", "receipt", "5"), moved("r2", "receipt", "7", data={"sku": "CD-2"}))
+    send(count("c", {**counted("1"), **bad}, complete=True, warehouses=["W1"]))
+    assert (on_hand(), on_hand("CD-2"), states()["c"]) == ("W1 5", "W1 7", "blocked")
+    assert "MASS_CHANGE_HELD" not in reasons()
+
+
+def test_what_was_spared_is_judged_as_a_mass_change_once_it_would_be_zeroed() -> None:
+    items = [f"X-{number}" for number in range(40)]
+    send(*CATALOG, *(typed(sku, "item.upserted", sku=sku, name=sku, base_uom="EA") for sku in items))
+    send(*(moved(f"r{sku}", "receipt", "5", data={"sku": sku}) for sku in items))
+    send(count("c", *(counted("5", sku=sku) for sku in items[:20]), counted("1", sku="NEW"), complete=True))
+    assert (on_hand("X-39"), states()["c"], reasons()) == ("W1 5", "blocked", {"UNKNOWN_ITEM"})
+    send(typed("i", "item.upserted", sku="NEW", name="New", base_uom="EA"))
+    assert (on_hand("X-39"), states()["c"], reasons()) == ("W1 5", "blocked", {"MASS_CHANGE_HELD"})
+
+
 def test_everything_that_blocks_a_line_is_told_at_once() -> None:
     bad = {"sku": "GHOST", "warehouse": "NOWHERE", "uom": "BOX", "quantity": "1"}
     send(*CATALOG, moved("m", "pick", "1", data={"warehouse": "NOWHERE", "uom": "BOX"}), count("c", bad))
@@ -253,7 +294,7 @@ def test_everything_that_blocks_a_line_is_told_at_once() -> None:
         ("UNKNOWN_WAREHOUSE", "1"),
     ]
     send(typed("w", "warehouse.upserted", code="NOWHERE", name="Somewhere"))
-    assert states()["m"] == "blocked" and reasons() == {"UNKNOWN_ITEM", "UNKNOWN_UNIT"}
+    assert (states()["m"], reasons()) == ("blocked", {"UNKNOWN_ITEM", "UNKNOWN_UNIT"})
     assert on_hand() == ""
     send(typed("b", "unit.upserted", code="BOX", name="Box"))
     send(typed("i", "item.upserted", sku="AB-1", units=[{"uom": "BOX", "numerator": 6}]))
@@ -265,7 +306,7 @@ def test_a_line_with_an_ignored_code_is_ignored_whatever_else_it_says() -> None:
     system = System.objects.get(code="erp")
     CrossReference.objects.create(system=system, kind="warehouse", code="OLD", ignored=True, reason="closed")
     send(moved("m", "pick", "1", data={"sku": "GHOST", "warehouse": "OLD"}))
-    assert states()["m"] == "ignored" and reasons() == set()
+    assert (states()["m"], reasons()) == ("ignored", set())
 
 
 def test_a_zero_count_is_allowed_and_a_negative_one_blocks_its_line() -> None:

@@ -1,11 +1,11 @@
 """Counted snapshots: each part's lines are resolved here; inventory judges and books the whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from apps.inventory.reconciliation import CountLine, CountPart, CountResult, apply_count, load_part
+from apps.inventory.reconciliation import CountLine, CountPart, CountResult, UnreadLine, apply_count, load_part
 from apps.lib.errors import Block, Blocked
-from apps.masterdata.resolving import WarehouseRef
+from apps.masterdata.resolving import ItemRef, WarehouseRef
 from apps.sources import batch
 from apps.sources.handlers.resolution import IgnoredCode, Resolution, instant_in
 from apps.sources.received import Effect, Line, Outcome, Received
@@ -17,6 +17,7 @@ class _Part:
 
     message: Received
     lines: list[CountLine] = field(default_factory=list)
+    unread: list[UnreadLine] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
 
@@ -47,7 +48,8 @@ def _counted(message: Received) -> Outcome:
     others = batch.peek([each for each in loaded.messages if each != message.id])
     parts = [own, *(_read(Resolution(message.source), found) for found in _shaped(others))]
     lines = [line for part in sorted(parts, key=lambda part: part.message.id) for line in part.lines]
-    result = apply_count(loaded.count_id, lines, measure=data.get("measure", "on_hand"))
+    unread = {line for part in parts for line in part.unread}
+    result = apply_count(loaded.count_id, lines, measure=data.get("measure", "on_hand"), unread=unread)
     return _booked(own, result)
 
 
@@ -94,16 +96,19 @@ def _part(message: Received, resolution: Resolution, covered: Sequence[Warehouse
 def _read(resolution: Resolution, message: Received) -> _Part:
     part = _Part(message)
     lines = list(message.lines())
+    bad = [line if isinstance(line, dict) else {} for line in map(message.data["lines"].__getitem__, message.bad_lines)]
     resolution.load(
-        items=(line.data["sku"] for line in lines),
-        warehouses=(line.data["warehouse"] for line in lines),
+        items={*(line.data["sku"] for line in lines), *_texts(bad, "sku")},
+        warehouses={*(line.data["warehouse"] for line in lines), *_texts(bad, "warehouse")},
         units=(line.data["uom"] for line in lines),
     )
+    part.unread = [_unread(resolution, line) for line in bad]
     for line in lines:
         try:
             part.lines.append(_line(resolution, message, line))
         except Blocked as blocked:
             part.blocks += blocked.blocks
+            part.unread.append(_unread(resolution, line.data))
         except IgnoredCode as ignored:
             part.effects.append(ignored.effect)
     return part
@@ -125,6 +130,21 @@ def _line(resolution: Resolution, message: Received, line: Line) -> CountLine:
         base_quantity=quantity.base,
         held=None if held is None else resolution.quantity(item, held, data["uom"], line.label).base,
     )
+
+
+def _unread(resolution: Resolution, data: Mapping[str, object]) -> UnreadLine:
+    """What is known of a line that is blocked, by its codes or by its shape."""
+    sku, place = data.get("sku"), data.get("warehouse")
+    item = resolution.codes.item(sku) if isinstance(sku, str) else None
+    warehouse = resolution.codes.warehouse(place) if isinstance(place, str) else None
+    return UnreadLine(
+        item.id if isinstance(item, ItemRef) else None,
+        warehouse.id if isinstance(warehouse, WarehouseRef) else None,
+    )
+
+
+def _texts(lines: Sequence[Mapping[str, object]], name: str) -> set[str]:
+    return {value for line in lines if isinstance(value := line.get(name), str)}
 
 
 def _shaped(messages: Sequence[Received]) -> list[Received]:

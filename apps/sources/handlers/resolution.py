@@ -116,7 +116,9 @@ class Resolution:
         wrong = [block for found in (item, place, quantity) if isinstance(found, Blocked) for block in found.blocks]
         if wrong:
             raise Blocked(*wrong)
-        assert isinstance(item, ItemRef) and isinstance(place, WarehouseRef) and isinstance(quantity, Quantity)
+        assert isinstance(item, ItemRef)
+        assert isinstance(place, WarehouseRef)
+        assert isinstance(quantity, Quantity)
         return StockLine(item, place, quantity)
 
     @staticmethod
