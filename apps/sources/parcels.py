@@ -13,6 +13,7 @@ import orjson
 from apps.lib.quantity import plain
 from apps.sources.mapping import Rules, Translator
 from apps.sources.mapping_functions import MappingError
+from apps.sources.shapes import MAPPING_ERROR
 
 LINES_PER_PART: Final = 1_000
 
@@ -187,4 +188,4 @@ def _bare(feed: Feed, identity: str) -> dict[str, Any]:
 def _unmapped(feed: Feed, identity: str, row: dict[str, str], why: str) -> dict[str, Any]:
     """A row the mapping cannot read still becomes an event, so that it waits in the queue instead of vanishing."""
     time = "1970-01-01T00:00:00Z"
-    return {**_bare(feed, identity), "time": time, "data": {"unmapped_row": row, "mapping_error": why}}
+    return {**_bare(feed, identity), "time": time, "data": {"unmapped_row": row, MAPPING_ERROR: why}}

@@ -19,6 +19,9 @@ SCHEMA_VIOLATION: Final = "SCHEMA_VIOLATION"
 # Facts: a wrong line blocks by itself, the others are applied. Everything else blocks whole.
 BY_LINE: Final = frozenset({"stock.counted", "shipment.confirmed", "return.received", "price_list.counted"})
 
+# Set by a mapping that cannot read a row: the row comes along as `unmapped_row`, so that nothing is lost.
+MAPPING_ERROR: Final = "mapping_error"
+
 _FOLDER: Final = Path(__file__).parent / "schemas"
 _SHOWN_MAX: Final = 25
 
@@ -47,6 +50,8 @@ def documents() -> dict[str, dict[str, Any]]:
 
 def violations(event_type: str, data: object) -> list[Violation]:
     """Everything wrong with `data`, one finding per place and line, at most 25 outside lines."""
+    if isinstance(data, dict) and MAPPING_ERROR in data:
+        return [_unmapped(str(data[MAPPING_ERROR]))]
     found = list(_fractions(data, ()))
     validator = _validator(event_type)
     if not validator.is_valid(data):
@@ -93,6 +98,14 @@ def _limited(found: Sequence[Violation]) -> list[Violation]:
             lines.add(violation.line)
             kept.append(violation)
     return kept
+
+
+def _unmapped(error: str) -> Violation:
+    target, _, why = error.partition(": ")
+    detail = (
+        f"The mapping cannot read the row: {why or error} Correct the row or the mapping, and import the file again."
+    )
+    return Violation((target,), "mapping", detail)
 
 
 def _fractions(value: object, path: tuple[str | int, ...]) -> Iterator[Violation]:
