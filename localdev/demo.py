@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -19,7 +17,7 @@ from localdev.children import Child, Program
 from localdev.demo_settings import DemoAddress, manage
 from localdev.errors import LocaldevError, Stopped
 from localdev.groups import end_group
-from localdev.paths import DEMO_FILE, LOCAL, LOGS, ROOT, RUN_FILE
+from localdev.paths import DEMO_FILE, LOGS, RUN_FILE
 from localdev.ports import is_free, next_free
 from localdev.processes import Identity, identify
 from localdev.runfile import RunFile, read_json, write_private
@@ -80,15 +78,14 @@ class Demo:
         port = _choose_port(self.wanted_port)
         address = self._servers(port)
         environment = settings.demo_environment(address, secret_values())
-        self._step("collecting static files", environment, "collectstatic", "--noinput", "-v0", stamp=_static_stamp())
-        self._step("migrating", environment, "migrate", "--noinput", "-v0")
-        credentials = self._credentials(environment)
+        credentials = self._prepare(environment)
         sandbox = self._sandbox(address, environment, str(credentials.get("api_key", "")))
         self._sample(address, environment)
         web = self._child(settings.web_program(address, environment))
-        for program in settings.background_programs(self.instance, environment):
+        for program in settings.task_programs(self.instance, environment):
             self._child(program)
         web.wait_for(lambda: _answers(port, "/readyz"), READY_TIMEOUT_S, self._stopping)
+        self._child(settings.dispatch_program(environment))
         write_private(DEMO_FILE, demo_description(address, credentials, sandbox))
         say(summary(read_json(DEMO_FILE)))
 
@@ -106,33 +103,22 @@ class Demo:
         ensure_database(address.database_url)
         return address
 
-    def _step(
-        self, title: str, environment: dict[str, str], *command: str, stamp: tuple[Path, str] | None = None
-    ) -> None:
-        """Run a management command, or skip it where its inputs are those of the last time."""
-        if stamp and stamp[0].exists() and stamp[0].read_text() == stamp[1]:
-            return
+    def _step(self, title: str, environment: dict[str, str], *command: str) -> str:
+        """Run a management command to its end; its standard output."""
         self.stop_request.check()
         say(title)
-        run_step(manage(*command), environment, SETUP_LOG, self._stopping)
-        if stamp:
-            stamp[0].write_text(stamp[1])
+        return run_step(manage(*command), environment, SETUP_LOG, self._stopping)
 
-    def _credentials(self, environment: dict[str, str]) -> dict[str, Any]:
-        if not settings.has_command("ensure_demo_users"):
-            say("skipped: this checkout has no command ensure_demo_users, so there is no login yet")
-            return {}
-        output = run_step(manage("ensure_demo_users"), environment, SETUP_LOG, self._stopping)
+    def _prepare(self, environment: dict[str, str]) -> dict[str, Any]:
+        """Migrate, and make sure of the logins and keys that demo.json names."""
+        output = self._step("preparing the database", environment, "prepare_demo")
         # Libraries may greet on standard output; the object is the last thing printed.
         found = json.loads(output[output.index("{") :])
         if not isinstance(found, dict):
-            raise LocaldevError(f"ensure_demo_users did not print an object: {output[:200]}")
+            raise LocaldevError(f"prepare_demo did not print an object: {output[:200]}")
         return found
 
     def _sandbox(self, address: DemoAddress, environment: dict[str, str], api_key: str) -> dict[str, Any]:
-        if not settings.has_sandbox():
-            say("skipped: this checkout has no sandbox server")
-            return {}
         say("starting the sandbox")
         ports_file = settings.sandbox_ports(self.instance)
         previous = read_json(ports_file)
@@ -147,14 +133,11 @@ class Demo:
         """Load the sample distributor once per database; the database itself remembers that it was."""
         if self.instance == "empty":
             return
-        if not settings.has_command("load_sample"):
-            say("skipped: this checkout has no command load_sample")
-            return
-        sandbox = ["--sandbox", str(settings.sandbox_ports(self.instance))] if settings.has_sandbox() else []
+        sandbox = ["--sandbox", str(settings.sandbox_ports(self.instance))]
         if not _sample_loaded(address.database_url):
             self._step("loading the sample distributor", environment, "load_sample", *sandbox)
             _mark_sample_loaded(address.database_url)
-        elif sandbox and self.sandbox_moved:
+        elif self.sandbox_moved:
             self._step("pointing channels at the sandbox", environment, "load_sample", *sandbox, "--urls-only")
 
     def _child(self, program: Program) -> Child:
@@ -251,16 +234,6 @@ def _answers(port: int, path: str) -> bool:
 def _beside(url: str, suffix: str) -> str:
     head, mark, query = url.partition("?")
     return f"{head}{suffix}{mark}{query}"
-
-
-def _static_stamp() -> tuple[Path, str]:
-    """Return the stamp of the collected static files: our own files and the locked packages."""
-    digest = hashlib.sha256((ROOT / "requirements-dev.txt").read_bytes())
-    for path in sorted((ROOT / "static").rglob("*")):
-        if path.is_file():
-            digest.update(f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}".encode())
-    collected = "present" if (ROOT / "staticfiles").exists() else "missing"
-    return LOCAL / "static.stamp", f"{digest.hexdigest()} {collected}"
 
 
 def _sample_loaded(url: str) -> bool:

@@ -21,7 +21,6 @@ NOT_PASSED_ON = (
     "DJANGO_SETTINGS_MODULE",
 )
 WEB_WORKERS = os.environ.get("WEB_WORKERS", "2")
-SANDBOX = ROOT / "apps" / "integrations" / "sandbox"
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ def web_program(address: DemoAddress, environment: dict[str, str]) -> Program:
     return Program("web", command, environment)
 
 
-def background_programs(instance: str, environment: dict[str, str]) -> list[Program]:
-    """The worker, the clock, and the loop that carries on without a broker."""
+def task_programs(instance: str, environment: dict[str, str]) -> list[Program]:
+    """The worker and the clock."""
     celery = [_program("celery"), "-A", "sync_console"]
     worker = [*celery, "worker", "--pool", "threads", "--concurrency", os.environ.get("WORKER_THREADS", "16")]
     worker += ["--without-gossip", "--without-mingle", "--loglevel", "INFO", "--hostname", f"{instance}@%h"]
@@ -77,8 +76,17 @@ def background_programs(instance: str, environment: dict[str, str]) -> list[Prog
     return [
         Program("worker", worker, environment),
         Program("beat", [*celery, "beat", "--schedule", str(schedule), "--loglevel", "INFO"], environment),
-        Program("dispatch", manage("dispatch_loop"), environment),
     ]
+
+
+def background_programs(instance: str, environment: dict[str, str]) -> list[Program]:
+    """All that runs behind the web processes."""
+    return [*task_programs(instance, environment), dispatch_program(environment)]
+
+
+def dispatch_program(environment: dict[str, str]) -> Program:
+    """The loop that carries on without a broker."""
+    return Program("dispatch", manage("dispatch_loop"), environment)
 
 
 def sandbox_program(instance: str, address: DemoAddress, environment: dict[str, str], api_key: str) -> Program:
@@ -91,16 +99,6 @@ def sandbox_program(instance: str, address: DemoAddress, environment: dict[str, 
 def sandbox_ports(instance: str) -> Path:
     """Return the file in which the sandbox says where its servers listen."""
     return LOCAL / f"sandbox-{instance}.json"
-
-
-def has_sandbox() -> bool:
-    """True where this checkout has the sandbox's server."""
-    return (SANDBOX / "server.py").exists() or (SANDBOX / "server" / "__main__.py").exists()
-
-
-def has_command(name: str) -> bool:
-    """True where this checkout has the management command."""
-    return any(found for top in ("apps", "sync_console") for found in (ROOT / top).rglob(f"commands/{name}.py"))
 
 
 def manage(*arguments: str) -> list[str]:

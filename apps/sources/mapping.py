@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import cel
 import orjson
 
 from apps.sources.mapping_functions import MappingError, functions
@@ -38,6 +37,8 @@ class Translator:
     """Compiled rules; not thread-safe (the CEL context is reused from row to row)."""
 
     def __init__(self, rules: Rules) -> None:
+        import cel  # half a second to import: only for those who translate
+
         self._context = cel.Context()
         for name, function in functions(rules.time_zone, rules.tables).items():
             self._context.add_function(name, function)
@@ -128,6 +129,8 @@ def _compiled(target: str, text: str) -> Any:
         raise MappingError(f"{target}: the expression has {len(text)} characters; {EXPRESSION_MAX} at most.")
     if len(_COMPREHENSION.findall(text)) > 1:
         raise MappingError(f"{target}: one all/exists/map/filter at most; nested ones can run for minutes.")
+    import cel
+
     try:
         return cel.compile(text)
     except Exception as error:
