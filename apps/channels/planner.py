@@ -15,6 +15,7 @@ from apps.exceptions.triage import BlockRequest
 from apps.inventory import dirty as stock_dirty
 from apps.inventory.availability import kits_with
 from apps.lib.nudges import nudge
+from apps.masterdata import dirty as item_dirty
 from apps.masterdata.resolving import conversions
 from apps.pricing import dirty as price_dirty
 
@@ -45,21 +46,23 @@ def plan(limit: int = 2_000) -> int:
             return 0
         stock = stock_dirty.take(limit)
         prices = price_dirty.take(limit)
+        changed_items = item_dirty.take(limit)
         marks = _marked_listings(limit)
         due = _rechecks(limit)
-        if not (stock or prices or marks or due):
+        if not (stock or prices or changed_items or marks or due):
             return 0
-        items = {mark.item_id for mark in stock}
+        items = {mark.item_id for mark in (*stock, *changed_items)}
         items |= kits_with(items) if items else set()
         if prices:
             items |= {item for found in price_dirty.items_of([m.subject_id for m in prices]).values() for item in found}
         planned = plan_listings(items, [*marks, *due])
         stock_dirty.clear([(mark.position_id, mark.generation) for mark in stock])
         price_dirty.clear([(mark.subject_id, mark.generation) for mark in prices])
+        item_dirty.clear(changed_items)
         _clear_listings(marks)
         if planned:
             nudge("publish")
-    taken = len(stock) + len(prices) + len(marks) + len(due)
+    taken = len(stock) + len(prices) + len(changed_items) + len(marks) + len(due)
     log.info("planned", extra={"marks": taken, "items": len(items), "changed": planned})
     return taken
 

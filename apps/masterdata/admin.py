@@ -15,7 +15,7 @@ from unfold.contrib.import_export.forms import ExportForm, ImportForm
 from apps.access.admin_permissions import CapabilityAdminMixin
 from apps.lib.clock import Now
 from apps.lib.identifiers import InvalidIdentifier, normalise
-from apps.masterdata import resources
+from apps.masterdata import dirty, resources
 from apps.masterdata.authority import Owners
 from apps.masterdata.filters import search_accounts, search_items
 from apps.masterdata.healing import heal_codes, heal_conversions
@@ -182,7 +182,10 @@ class ItemAdmin(SheetAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        if any(formset.has_changed() for formset in formsets):
+        lines_changed = any(formset.has_changed() for formset in formsets)
+        if lines_changed or dirty.SELLING & set(form.changed_data):
+            dirty.mark([form.instance.pk])
+        if lines_changed:
             heal_conversions(request.user.get_username())
 
     @admin.display(description="Called by other systems")
@@ -283,7 +286,16 @@ class UnitConversionAdmin(MasterDataAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
+        dirty.mark_units([obj.unit_id, obj.to_unit_id])
         heal_conversions(request.user.get_username())
+
+    def delete_model(self, request: HttpRequest, obj: UnitConversion) -> None:
+        dirty.mark_units([obj.unit_id, obj.to_unit_id])
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[UnitConversion]) -> None:
+        dirty.mark_units([unit for pair in queryset.values_list("unit_id", "to_unit_id") for unit in pair])
+        super().delete_queryset(request, queryset)
 
 
 @admin.register(Warehouse)

@@ -7,8 +7,10 @@ from typing import Any, Final
 from django.db import transaction
 
 from apps.lib.errors import Block
+from apps.masterdata import dirty
 from apps.masterdata.blocks import broken_rule, wrong_factor
 from apps.masterdata.changes import UNSET, LinesMode, Sender, Unset, UpsertResult, actor_of, sent_lines, waves
+from apps.masterdata.dirty import SELLING
 from apps.masterdata.healing import heal_codes, heal_conversions, heal_identifiers
 from apps.masterdata.item_lines import ComponentLine, IdentifierLine, ItemLines, ItemLists, UnitLine
 from apps.masterdata.models import Item
@@ -235,6 +237,8 @@ class _Batch:
                 plan.change.changes("replaced_by")
             self._rows.write(plan.change for plan in waiting)
         self._lists.write([plan.lines for plan in plans], self._item_id)
+        moved = [plan.change for plan in plans if not plan.change.created and SELLING & set(plan.change.changed)]
+        dirty.mark([change.row.pk for change in moved])
         self._heal(plans)
 
     def _item_id(self, code: str) -> int:

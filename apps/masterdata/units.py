@@ -7,6 +7,7 @@ from typing import Final
 from django.db import transaction
 
 from apps.lib.errors import Problem
+from apps.masterdata import dirty
 from apps.masterdata.batches import codes_of, run_batch
 from apps.masterdata.changes import UNSET, Sender, Unset, UpsertResult, actor_of, lock_entity, waves
 from apps.masterdata.healing import heal_conversions
@@ -70,4 +71,5 @@ def set_conversion(code: str, to_code: str, numerator: int, denominator: int, *,
             to_unit=units[to_code],
             defaults={"numerator": numerator, "denominator": denominator},
         )
+        dirty.mark_units([units[code].pk, units[to_code].pk])
         heal_conversions(by)

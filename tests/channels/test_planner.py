@@ -20,12 +20,17 @@ from apps.inventory import availability
 from apps.inventory.availability import ChannelNumber
 from apps.inventory.models import StockDirty, StockPosition
 from apps.inventory.movements import NewMovement, record
-from apps.masterdata.models import Item, ItemComponent, ItemUnit, System, Unit, Warehouse
+from apps.masterdata import dirty as item_dirty
+from apps.masterdata.changes import Person
+from apps.masterdata.items import ComponentLine, ItemUpsert, UnitLine, upsert_items
+from apps.masterdata.models import Item, ItemComponent, ItemDirty, ItemUnit, System, Unit, Warehouse
+from apps.masterdata.units import set_conversion
 from apps.pricing.entries import NewPrice, set_prices
 from apps.pricing.models import PriceBook, PriceDirty, PriceSubject
 
 pytestmark = pytest.mark.django_db
 
+BUYER = Person("buyer")
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
@@ -211,6 +216,64 @@ def test_a_kit_follows_its_components(world: World) -> None:
     world.receive(10)
     planner.plan()
     assert (stock("K").desired, stock("K").desired_version) == ({"quantity": "5"}, 2)
+
+
+def test_a_changed_item_is_planned_again(world: World) -> None:
+    world.receive(24)
+    world.price("2.00")
+    kit = Item.objects.create(sku="KIT", name="Kit", kind="kit", base_unit=world.each)
+    ItemComponent.objects.create(kit=kit, component=world.item, quantity=4, unit=world.each)
+    ItemUnit.objects.create(item=world.item, unit=world.case, numerator=12)
+    world.list("EACH")
+    world.list("CASE", unit=world.case)
+    world.list("KIT", item=kit)
+    planner.plan()
+    assert planner.plan() == 0
+    shown = [stock(each).desired["quantity"] for each in ("EACH", "CASE", "KIT")]
+    assert (shown, price("CASE").desired["amount"]) == (["24", "2", "6"], "24.00")
+    upsert_items([ItemUpsert(sku="AB-1", units=[UnitLine(uom="CS", numerator=6)])], BUYER)
+    assert planner.plan() == 1
+    assert (stock("CASE").desired["quantity"], price("CASE").desired["amount"]) == ("4", "12.00")
+    upsert_items([ItemUpsert(sku="KIT", components=[ComponentLine(sku="AB-1", quantity=Decimal(3), uom="EA")])], BUYER)
+    planner.plan()
+    assert stock("KIT").desired == {"quantity": "8"}
+    upsert_items([ItemUpsert(sku="AB-1", status="retired")], BUYER)
+    planner.plan()
+    assert [stock(each).desired["quantity"] for each in ("EACH", "CASE")] == ["0", "0"]
+    upsert_items([ItemUpsert(sku="AB-1", name="Bolts", brand="Acme")], BUYER)
+    assert not ItemDirty.objects.exists()
+
+
+def test_an_item_that_changes_while_it_is_planned_stays_marked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.receive(40)
+    world.list()
+    planner.plan()
+    item_dirty.mark([world.item.pk])
+    real = planner.plan_listings
+
+    def meanwhile(*arguments: Any) -> int:
+        done = real(*arguments)
+        upsert_items([ItemUpsert(sku="AB-1", status="retired")], BUYER)
+        return done
+
+    monkeypatch.setattr(planner, "plan_listings", meanwhile)
+    planner.plan()
+    assert ItemDirty.objects.get().generation == 2
+    monkeypatch.undo()
+    planner.plan()
+    assert stock().desired == {"quantity": "0"}
+
+
+def test_a_general_conversion_reaches_the_items_it_is_connected_with(world: World) -> None:
+    world.receive(24)
+    world.list("CASE", unit=world.case)
+    Item.objects.create(sku="L-1", name="Oil", base_unit=Unit.objects.create(code="L", name="litre"))
+    set_conversion("CS", "EA", 12, 1, by="buyer")
+    assert ItemDirty.objects.get().item_id == world.item.pk
+    planner.plan()
+    set_conversion("CS", "EA", 6, 1, by="buyer")
+    planner.plan()
+    assert stock("CASE").desired == {"quantity": "4"}
 
 
 def test_a_missing_price_is_an_exception_and_publishes_nothing(world: World) -> None:

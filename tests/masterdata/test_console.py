@@ -17,10 +17,12 @@ from apps.masterdata.models import (
     CrossReference,
     FieldDifference,
     Item,
+    ItemDirty,
     ItemUnit,
     ShipTo,
     System,
     Unit,
+    UnitConversion,
     Warehouse,
 )
 
@@ -247,3 +249,22 @@ def test_rows_are_searched_by_what_people_type(bolt: Item, console: Client) -> N
     for model, term, found in (("item", "bol", "BOLT"), ("warehouse", "nine", "DC-9"), ("account", "DOCK", "C0")):
         page = console.get(f"/console/masterdata/{model}/?q={term}")
         assert [str(row) for row in page.context["cl"].result_list] == [found]
+
+
+def test_an_edited_item_or_conversion_is_marked_to_be_planned_again(console: Client) -> None:
+    each, box = Unit.objects.create(code="EA", name="Each"), Unit.objects.create(code="BX", name="Box")
+    bolt = Item.objects.create(sku="BOLT", name="Bolt", base_unit=each)
+    form = {"name": "Bolts", "kind": "stock", "status": "active", "attributes": "{}", "hazard_class": ""}
+    for lines in ("units", "identifiers", "components"):
+        form |= {f"{lines}-TOTAL_FORMS": "0", f"{lines}-INITIAL_FORMS": "0"}
+    page = f"/console/masterdata/item/{bolt.pk}/change/"
+    assert console.post(page, form).status_code == 302
+    assert not ItemDirty.objects.exists()
+    assert console.post(page, {**form, "status": "retired"}).status_code == 302
+    assert ItemDirty.objects.get().generation == 1
+    conversion = {"unit": box.pk, "to_unit": each.pk, "numerator": 6, "denominator": 1}
+    assert console.post("/console/masterdata/unitconversion/add/", conversion).status_code == 302
+    assert ItemDirty.objects.get().generation == 2
+    gone = f"/console/masterdata/unitconversion/{UnitConversion.objects.get().pk}/delete/"
+    assert console.post(gone, {"post": "yes"}).status_code == 302
+    assert ItemDirty.objects.get().generation == 3

@@ -1,7 +1,7 @@
 """The canonical catalog and other slow master data, one noun a file."""
 
 from apps.masterdata.models.accounts import Account, AccountIdentifier, AccountLicence, ShipTo
-from apps.masterdata.models.items import Identifier, Item, ItemComponent, ItemUnit
+from apps.masterdata.models.items import Identifier, Item, ItemComponent, ItemDirty, ItemUnit
 from apps.masterdata.models.references import Authority, CrossReference, FieldDifference, System
 from apps.masterdata.models.units import Unit, UnitConversion
 from apps.masterdata.models.warehouses import Branch, Calendar, Company, Warehouse
@@ -19,6 +19,7 @@ __all__ = [
     "Identifier",
     "Item",
     "ItemComponent",
+    "ItemDirty",
     "ItemUnit",
     "ShipTo",
     "System",

@@ -53,6 +53,17 @@ class Item(models.Model):
         return self.sku
 
 
+class ItemDirty(models.Model):
+    """Items whose listings are to be planned again; deleted only at the generation that was read."""
+
+    item = models.OneToOneField(Item, on_delete=models.CASCADE, primary_key=True)
+    generation = models.BigIntegerField(default=1)
+    marked_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.item_id}@{self.generation}"
+
+
 class ItemUnit(models.Model):
     """1 `unit` of the item = numerator/denominator of its base unit; how it may be ordered."""
 
