@@ -9,7 +9,7 @@ import django
 from bench.frame import scratch_database
 
 # Each has `main()`, and gets a migrated database of its own.
-MODULES = ("ingest", "availability", "prices")
+MODULES = ("ingest", "availability", "prices", "propagation")
 
 
 def main() -> None:

@@ -99,7 +99,7 @@ def _copied_per_s(world: World, name: str) -> float:
     where = f"SELECT l.* FROM inventory_stockmovement l JOIN sources_inboxmessage m ON m.id = l.message WHERE m.event_id LIKE '{name}-%'"  # noqa: E501
     with psycopg.connect(world.address.database_url) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench_twin (LIKE inventory_stockmovement INCLUDING ALL)")
-        with cursor.copy(f"COPY ({where}) TO STDOUT") as rows:  # type: ignore[arg-type]
+        with cursor.copy(f"COPY ({where}) TO STDOUT") as rows:
             content = b"".join(bytes(chunk) for chunk in rows)
         connection.commit()
         began = time.perf_counter()

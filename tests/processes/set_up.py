@@ -11,8 +11,8 @@ import django
 SKUS = [f"NL-{number:03d}" for number in range(40)]
 CASE = 12
 OPENING = 400
-# SHOP's deadline bounds its leases: what a killed worker held is free again after 2 × 2 + 5 seconds.
-TIMES = {"deadline_s": 2, "settles_after_s": 2}
+# SHOP's deadline bounds its leases: what a killed worker held is free again after 2 × 4 + 5 seconds.
+TIMES = {"deadline_s": 4, "settles_after_s": 2}
 
 
 def main(ports: Path) -> None:
@@ -69,7 +69,13 @@ def opening() -> list[dict[str, object]]:
         facts.append(("item.upserted", {"sku": sku, "name": f"Item {sku}", "base_uom": "EA", "units": units}))
     for sku in SKUS:
         for warehouse in ("N1", "N2"):
-            move = {"sku": sku, "warehouse": warehouse, "kind": "receipt", "quantity": str(OPENING), "uom": "EA"}
+            move: dict[str, object] = {
+                "sku": sku,
+                "warehouse": warehouse,
+                "kind": "receipt",
+                "quantity": str(OPENING),
+                "uom": "EA",
+            }
             facts.append(("stock.moved", move))
     return [
         {"specversion": "1.0", "id": f"opening-{number}", "source": "wms", "type": kind,

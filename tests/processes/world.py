@@ -23,7 +23,7 @@ import psycopg
 import redis
 
 from localdev.children import Child, Program
-from localdev.demo_settings import DemoAddress, background_programs, demo_environment, manage, web_program
+from localdev.demo_settings import DemoAddress, demo_environment, dispatch_program, manage, task_programs, web_program
 from localdev.paths import ROOT
 from localdev.ports import free_port
 from localdev.runfile import RunFile, read_json
@@ -38,7 +38,8 @@ MARK = "SYNC_CONSOLE_FAULTS"
 class World:
     """One installation under test; `stop` leaves nothing of it running."""
 
-    def __init__(self) -> None:
+    def __init__(self, report: Callable[[str], None] = print) -> None:
+        self._report = report
         # Not pytest's own folder: the server's user must be able to enter it.
         self.folder = Path(tempfile.mkdtemp(prefix="sync-faults-"))
         self.folder.chmod(0o755)
@@ -99,12 +100,13 @@ class World:
         command = list(web.command)
         command[command.index("--workers") + 1] = "1"
         self.child(Program("web", command, self.environment))
-        for program in background_programs(INSTANCE, self.environment):
+        for program in task_programs(INSTANCE, self.environment):
             self.child(program if program.name != "beat" else self.beat("beat"))
+        self.child(dispatch_program(self.environment))
 
     def beat(self, name: str) -> Program:
         """A clock with a schedule file of its own."""
-        command = next(one.command for one in background_programs(INSTANCE, self.environment) if one.name == "beat")
+        command = next(one.command for one in task_programs(INSTANCE, self.environment) if one.name == "beat")
         changed = list(command)
         changed[changed.index("--schedule") + 1] = str(self.folder / name)
         return Program(name, changed, self.environment)
@@ -147,7 +149,7 @@ class World:
         """A line of the report, with the second it was said in."""
         line = f"[{time.monotonic() - self._began:6.1f} s] {text}"
         self.said.append(line)
-        print(line, flush=True)
+        self._report(line)
 
     def get(self, path: str, **query: Any) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {self.key}"}
