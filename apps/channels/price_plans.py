@@ -20,8 +20,9 @@ _SUBJECTS = """
 SELECT asked.channel, asked.item, s.id, s.generation
 FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS asked (channel, item, currency)
 JOIN pricing_pricesubject s ON s.item_id = asked.item OR s.item_id IS NULL
-JOIN pricing_pricebook b ON b.id = s.book_id AND b.currency = asked.currency
- AND (b.level = 'list' OR b.channel_id = asked.channel)
+JOIN pricing_pricebook b ON b.id = s.book_id AND (b.currency = asked.currency OR b.convert)
+ AND (b.level = 'list' OR b.channel_id = asked.channel
+      OR (b.level = 'branch' AND b.branch_id IS NULL AND b.region = ''))
 """
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Context, Decimal
 from typing import Any, Final, cast
@@ -48,11 +48,21 @@ class Priceless:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """The candidates of one item; `priceless` says of which no price can be made. Zones are those of their books."""
+    """The candidates of one item; `priceless` says of which no price can be made. Zones are those of their books.
+
+    `rate_changes` says when the rate of a converted entry changes next, where that is known already.
+    """
 
     candidates: tuple[Candidate, ...]
     priceless: dict[int, Priceless]
     zones: dict[int, str]
+    rate_changes: dict[int, datetime] = field(default_factory=dict)
+
+    def until(self, instant: datetime | None, winner: int | None = None) -> datetime | None:
+        """`instant`, or the earlier one at which a rate changes: the winner's own, or else any."""
+        changes = self.rate_changes
+        known = list(changes.values()) if winner is None else [changes[winner]] if winner in changes else []
+        return min([*known, *([instant] if instant is not None else [])], default=None)
 
 
 EMPTY: Final = Field((), {}, {})
@@ -150,9 +160,10 @@ def load(
         rows = cursor.fetchall()
     foreign = {row[10] for row in rows if row[10] != currency}
     rates = _rates(foreign, currency, instant_of(at, "UTC")) if foreign else {}
+    changes = _rate_changes(foreign, currency, instant_of(at, "UTC")) if foreign else {}
     fields: dict[int, Field] = defaultdict(lambda: Field((), {}, {}))
     for item_id, rows_of_item in _grouped(rows):
-        fields[item_id] = _field(rows_of_item, books, currency, rates)
+        fields[item_id] = _field(rows_of_item, books, currency, rates, changes)
     return fields
 
 
@@ -175,10 +186,17 @@ def _grouped(rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[int, list[tuple[
     return by_item.items()
 
 
-def _field(rows: list[tuple[Any, ...]], books: dict[int, Book], currency: str, rates: dict[str, Decimal]) -> Field:
+def _field(
+    rows: list[tuple[Any, ...]],
+    books: dict[int, Book],
+    currency: str,
+    rates: dict[str, Decimal],
+    changes: dict[str, datetime],
+) -> Field:
     candidates: list[Candidate] = []
     priceless: dict[int, Priceless] = {}
     zones: dict[int, str] = {}
+    rate_changes: dict[int, datetime] = {}
     for (
         pk,
         book_id,
@@ -197,6 +215,8 @@ def _field(rows: list[tuple[Any, ...]], books: dict[int, Book], currency: str, r
         book = books[book_id]
         zones[pk] = book.time_zone
         if own_currency != currency:
+            if own_currency in changes:
+                rate_changes[pk] = changes[own_currency]
             amount, per, lacking = _converted(amount, per, own_currency, currency, rates)
             if lacking:
                 priceless[pk] = Priceless("MISSING_RATE", f"{lacking} Book {book.code} converts its prices.")
@@ -226,7 +246,7 @@ def _field(rows: list[tuple[Any, ...]], books: dict[int, Book], currency: str, r
                 tax_included=book.tax_included,
             )
         )
-    return Field(tuple(candidates), priceless, zones)
+    return Field(tuple(candidates), priceless, zones, rate_changes)
 
 
 def _converted(
@@ -252,3 +272,17 @@ def _rates(foreign: Iterable[str], currency: str, at: datetime) -> dict[str, Dec
             [at, others, currency, others, currency],
         )
         return {pair(source, target): rate for source, target, rate in cursor.fetchall()}
+
+
+def _rate_changes(foreign: Iterable[str], currency: str, at: datetime) -> dict[str, datetime]:
+    """Currency → when its rate with ours changes next after `at`, of those that are known already."""
+    others = sorted(foreign)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT CASE WHEN to_currency = %s THEN from_currency ELSE to_currency END, min(effective_from) "
+            "FROM pricing_exchangerate WHERE effective_from > %s "
+            "AND ((from_currency = ANY(%s) AND to_currency = %s) OR (to_currency = ANY(%s) AND from_currency = %s)) "
+            "GROUP BY 1",
+            [currency, at, others, currency, others, currency],
+        )
+        return dict(cursor.fetchall())

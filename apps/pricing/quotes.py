@@ -206,8 +206,10 @@ class _Answer:
             found.winner,
             found.breaks,
             found.warnings,
-            back.get(found.valid_until, found.valid_until),
-            back.get(found.next_change_at, found.next_change_at),
+            field.until(back.get(found.valid_until, found.valid_until), found.winner.entry_id)
+            if found.winner
+            else None,
+            field.until(back.get(found.next_change_at, found.next_change_at)),
             found.trace,
             item.priced.id,
         )

@@ -27,6 +27,7 @@ from apps.masterdata.models import Item, ItemComponent, ItemDirty, ItemUnit, Sys
 from apps.masterdata.units import set_conversion
 from apps.pricing.entries import NewPrice, set_prices
 from apps.pricing.models import PriceBook, PriceDirty, PriceSubject
+from apps.pricing.rates import NewRate, set_rates
 
 pytestmark = pytest.mark.django_db
 
@@ -58,13 +59,15 @@ class World:
             message, "", at, self.erp.pk, message, item.pk, warehouse.pk, kind, amount, self.each.pk, amount, at
         )
 
-    def price(self, amount: str | None, *, item: Item | None = None, unit: Unit | None = None) -> None:
+    def price(
+        self, amount: str | None, *, item: Item | None = None, unit: Unit | None = None, currency: str = "USD"
+    ) -> None:
         set_prices(
             [
                 NewPrice(
                     book_id=self.book.pk,
                     unit_id=(unit or self.each).pk,
-                    currency="USD",
+                    currency=currency,
                     amount=None if amount is None else Decimal(amount),
                     happened_at=START,
                     item_id=(item or self.item).pk,
@@ -159,6 +162,23 @@ def test_a_price_remembers_the_subject_it_was_planned_from(world: World) -> None
     subject = PriceSubject.objects.get(item=world.item)
     seen = PlannedInput.objects.get(publication=price(), kind="price", subject=subject.pk)
     assert (seen.generation, seen.desired_version) == (subject.generation, 1)
+
+
+def test_a_price_remembers_books_that_convert_and_books_of_every_branch(world: World) -> None:
+    euros = PriceBook.objects.create(code="EUR", level="branch", currency="EUR", convert=True)
+    PriceBook.objects.create(code="NORTH", level="branch", currency="USD", region="NORTH")
+    world.price("5.00")
+    world.book = euros
+    set_rates([NewRate(from_currency="EUR", to_currency="USD", rate=Decimal(2), effective_from=START)])
+    later = datetime(2999, 1, 1, tzinfo=UTC)
+    set_rates([NewRate(from_currency="EUR", to_currency="USD", rate=Decimal(3), effective_from=later)])
+    world.price("4.00", currency="EUR")
+    world.list()
+    planner.plan()
+    assert (price().desired["amount"], price().recheck_at) == ("8.00", later)
+    seen = PlannedInput.objects.filter(publication=price(), kind="price").values_list("subject", flat=True)
+    assert set(seen) == set(PriceSubject.objects.values_list("pk", flat=True))
+    assert len(seen) == 2
 
 
 def test_the_listings_unit_and_the_channels_policy_make_the_number(world: World) -> None:

@@ -279,6 +279,19 @@ def test_a_book_that_converts_takes_the_rate_of_the_date(world: World, make_book
     assert one().status == "no_price"
 
 
+def test_a_converted_price_holds_until_its_rate_changes(world: World, make_book: Books) -> None:
+    euros = make_book("EUROS", currency="EUR", convert=True)
+    world.set("10", book_id=euros.pk, currency="EUR")
+    july = date(2026, 7, 1)
+    for start, rate in ((date(2026, 1, 1), "1.1"), (july, "1.2")):
+        set_rates([NewRate(from_currency="EUR", to_currency="USD", rate=Decimal(rate), effective_from=start)])
+    found = one()
+    assert extended(found) == "11.00"
+    assert found.valid_until == found.next_change_at == datetime(2026, 7, 1, tzinfo=UTC)
+    assert (one(on=AUG).valid_until, one(on=AUG).next_change_at) == (None, None)
+    assert (one(currency="EUR").valid_until, one(currency="EUR").next_change_at) == (None, None)
+
+
 def test_a_missing_rate_of_a_book_that_would_lose_does_not_matter(world: World, make_book: Books) -> None:
     shop = System.objects.create(code="SHOP", name="Shop")
     world.set("10", book_id=make_book("WEB", "channel", channel=shop).pk)
