@@ -1,5 +1,6 @@
 """What happens around every request: trace ids, early refusals on API paths, console CSP, the user's time zone."""
 
+import hashlib
 import re
 import secrets
 import zoneinfo
@@ -9,13 +10,15 @@ import structlog
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
+from django.utils.cache import get_conditional_response
 
 from apps.access.api.problems import problem_response
 from apps.lib.errors import Problem
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
+# W3C Trace Context: version ff and ids of only zeros are invalid.
+_TRACEPARENT = re.compile(r"^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}$")
 _REQUEST_ID = re.compile(r"^[\x21-\x7e]{1,128}$")
 _MB = 1_048_576
 _LARGE_BODIES = re.compile(r"^/api/v1/(events$|sources/[^/]+/webhook$)")
@@ -39,6 +42,23 @@ class TraceMiddleware:
         if _REQUEST_ID.match(request_id):
             response["X-Request-ID"] = request_id
         return response
+
+
+class ApiETagMiddleware:
+    """Gives every JSON answer to a GET an ETag over its bytes, where the view gave none, and answers 304."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.method != "GET" or not request.path.startswith("/api/") or response.status_code != 200:
+            return response
+        if not isinstance(response, HttpResponse) or "json" not in response.get("Content-Type", ""):
+            return response
+        if not response.has_header("ETag"):
+            response["ETag"] = f'"{hashlib.blake2b(response.content, digest_size=16).hexdigest()}"'
+        return get_conditional_response(request, etag=response["ETag"], response=response) or response
 
 
 class ApiProblemMiddleware:

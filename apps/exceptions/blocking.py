@@ -123,19 +123,20 @@ def _cause_row(mark: bytes, request: BlockRequest) -> tuple[Any, ...]:
 
 
 # A record that was to be replayed and blocks again is open again and keeps its replay, which counts it as such.
-# Looked at again after half a minute and ten minutes: what it misses may have been committed meanwhile, unseen.
+# Looked at again after 3 s, half a minute and ten minutes: what it misses may have been committed meanwhile, unseen.
 _CREATE_RECORDS = """
     INSERT INTO exceptions_blockedrecord AS r
         (origin, origin_id, line, cause_id, subject, source, channel, field, value, detail, context, state,
          recheck_at, rechecks, closed_by)
     SELECT n.origin, n.origin_id, n.line, n.cause_id, n.subject, n.source, n.channel, n.field, n.value, n.detail,
-           n.context::jsonb, 'open', CASE WHEN n.heals THEN sync_now() + interval '30 seconds' END, 0, ''
+           n.context::jsonb, 'open', CASE WHEN n.heals THEN sync_now() + interval '3 seconds' END, 0, ''
     FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
                 %s::text[], %s::text[], %s::text[], %s::bool[])
         AS n(origin, origin_id, line, cause_id, subject, source, channel, field, value, detail, context, heals)
     ON CONFLICT (origin, origin_id, line, cause_id) WHERE state IN ('open', 'replaying') DO UPDATE
     SET state = 'open', detail = excluded.detail, context = excluded.context, subject = excluded.subject,
-        recheck_at = CASE WHEN r.rechecks < 1 THEN excluded.recheck_at + interval '570 seconds' END,
+        recheck_at = excluded.recheck_at + CASE r.rechecks WHEN 0 THEN interval '27 seconds'
+                                                      WHEN 1 THEN interval '597 seconds' END,
         rechecks = least(r.rechecks + 1, 100)
     RETURNING cause_id, (xmax = 0)
 """
