@@ -11,6 +11,7 @@ from apps.channels.credentials import seal, unseal
 from apps.channels.models import Channel
 from apps.lib.codes import normalise_code
 from apps.lib.money import is_currency
+from apps.lib.readable import IndentedJSON
 from apps.masterdata.systems import ensure_system
 
 
@@ -34,6 +35,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["settings"].encoder = IndentedJSON  # type: ignore[attr-defined]
         if self.instance.pk:
             self.fields["code"].disabled = True
             self.initial["code"] = self.instance.system.code

@@ -4,6 +4,7 @@ from django.db.backends.utils import CursorWrapper
 
 from apps.inventory.models import StockCount
 from apps.lib.errors import Block
+from apps.lib.quantity import plain
 
 LEAST_POSITIONS = 20
 ZEROED_SHARE = 30  # percent of the positions with stock in one counted warehouse
@@ -36,7 +37,7 @@ def judge(cursor: CursorWrapper) -> str:
         if zeroed >= LEAST_POSITIONS and zeroed * 100 >= stocked * ZEROED_SHARE:
             return f"{zeroed} of {stocked} positions with stock in warehouse {code} would become 0"
         if abs(after - before) * 100 > before * UNITS_CHANGE:
-            return f"the units in warehouse {code} would go from {before:f} to {after:f}"
+            return f"the units in warehouse {code} would go from {plain(before)} to {plain(after)}"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from apps.lib.strict_json import MalformedJSON, parse
 
@@ -31,3 +31,10 @@ def raw_text(text: str) -> RawText:
 def laid_out(value: object) -> str:
     """Indented JSON, numbers as they were written; nothing for None."""
     return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+class IndentedJSON(json.JSONEncoder):
+    """How a form lays out JSON for a person: `field.encoder = IndentedJSON`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "indent": 2})

@@ -66,7 +66,7 @@ def plans_of(steps: list[Step]) -> list[PlanStep]:
             _PLANS,
             [[s.kind for s in steps], [s.subject_id for s in steps], [s.generation for s in steps]],
         )
-        return [PlanStep(*row[:8], _decoded(row[8]), *row[9:]) for row in cursor.fetchall()]
+        return [PlanStep(*(*row[:8], _decoded(row[8]), *row[9:])) for row in cursor.fetchall()]
 
 
 _MOVEMENTS = """

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Q, Sum
 
@@ -16,9 +17,9 @@ from apps.monitoring.models import InvariantCheck
 from apps.sources.models import Source
 
 TOP_CAUSES: Final = 6
-LOOP_LATE: Final = timedelta(seconds=60)
-# Loops that run seldom: how long each may be silent before it counts as not running.
-_SELDOM: Final = {"tidy": timedelta(hours=3), "invariants": timedelta(minutes=15)}
+SOURCES_SHOWN: Final = 10
+LOOP_LATE_S: Final = 60.0
+LATE_PERIODS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +138,36 @@ def _arrivals(at: datetime) -> tuple[Stale, Intake]:
     with connection.cursor() as cursor:
         cursor.execute(_INBOX, {"midnight": midnight})
         accepted, processed, blocked, rejected, pending, oldest = cursor.fetchone() or (0, 0, 0, 0, 0, None)
-    sources.sort(key=lambda source: not source.silent)
-    stale = Stale(sources, sum(source.silent for source in sources), pending, oldest)
+    # Silent ones first, then who spoke last.
+    sources.sort(
+        key=lambda source: (not source.silent, -(source.last_seen_at.timestamp() if source.last_seen_at else 0))
+    )
+    stale = Stale(sources[:SOURCES_SHOWN], sum(source.silent for source in sources), pending, oldest)
     return stale, Intake(accepted, processed, blocked, rejected, duplicates)
 
 
 def _failing(at: datetime, channels: list[ChannelState]) -> Failing:
+    allowed = {name: _allowed(entry["schedule"]) for name, entry in settings.CELERY_BEAT_SCHEDULE.items()}
     loops = [
-        LoopState(name, began, runner, error, at - began > _SELDOM.get(name, LOOP_LATE))
+        LoopState(name, began, runner, error, at - began > allowed[name])
         for name, began, runner, error in last_runs()
+        if name in allowed
     ]
     ran = {loop.name for loop in loops}
     loops += [LoopState(name, None, "", "", late=True) for name in READY_LOOPS if name not in ran]
     check = InvariantCheck.objects.order_by("-at").first()
     bad = sum(bool(loop.late or loop.error) for loop in loops)
     return Failing([channel for channel in channels if channel.is_failing], loops, bad, check)
+
+
+def _silent_first(source: SourceState) -> tuple[bool, float]:
+    """Silent sources first, then who spoke last."""
+    return not source.silent, -(source.last_seen_at.timestamp() if source.last_seen_at else 0)
+
+
+def _allowed(every_s: float) -> timedelta:
+    """How long a loop of that period may be silent before it counts as not running."""
+    return timedelta(seconds=max(LOOP_LATE_S, LATE_PERIODS * every_s))
 
 
 _INBOX: Final = """

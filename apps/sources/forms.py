@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from apps.lib.readable import IndentedJSON
 from apps.sources.mapping import Rules, check
 from apps.sources.mapping_functions import MappingError
 from apps.sources.models import Mapping
@@ -37,6 +38,12 @@ class MappingForm(forms.ModelForm):  # type: ignore[type-arg]
             "tables",
             "prelude",
         )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("fields", "envelope", "grouping", "tables", "prelude"):
+            if name in self.fields:  # a read-only page has none
+                self.fields[name].encoder = IndentedJSON  # type: ignore[attr-defined]
 
     def clean_time_zone(self) -> str:
         name: str = self.cleaned_data["time_zone"]
