@@ -201,10 +201,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "prefix.secret"}}
-    },
-    "SECURITY": [{"bearer": []}],
+    "ENUM_NAME_OVERRIDES": {"CauseStateEnum": "apps.exceptions.models.Cause.State"},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.access.api.openapi.add_problems",
+    ],
 }
 
 # --- Tasks: a message is a hint, never state ----------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 from django.urls import path, re_path
 
-from apps.inventory.api.views import ItemAvailabilityView, LookupView
+from apps.inventory.api.views import AvailabilityBySkuView, ItemAvailabilityView, LookupView
 
 urlpatterns = [
-    path("availability", ItemAvailabilityView.as_view(), name="availability-by-sku"),
+    path("availability", AvailabilityBySkuView.as_view(), name="availability-by-sku"),
     path("availability/lookup", LookupView.as_view(), name="availability-lookup"),
     re_path(r"^availability/(?P<sku>.+)$", ItemAvailabilityView.as_view(), name="availability"),
 ]

@@ -6,12 +6,13 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.access.api.lists import refuse_unknown_parameters
+from apps.access.api.openapi import CODE
 from apps.access.keys import Caller
 from apps.inventory import answers, availability
 from apps.inventory.api.serializers import AvailabilityField, LookupAnswer, LookupRequest, Question
@@ -38,7 +39,7 @@ _QUERY = [
 ]
 
 
-@extend_schema(parameters=_QUERY, responses=AvailabilityField)
+@extend_schema_view(get=extend_schema(operation_id="availability", parameters=_QUERY, responses=AvailabilityField))
 class ItemAvailabilityView(APIView):
     """What of one item may be promised."""
 
@@ -60,7 +61,20 @@ class ItemAvailabilityView(APIView):
         return Response(body, headers=headers)
 
 
-@extend_schema(request=LookupRequest, responses=LookupAnswer)
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="availability_by_query",
+        parameters=[OpenApiParameter("sku", CODE, required=True), *_QUERY],
+        responses=AvailabilityField,
+    )
+)
+class AvailabilityBySkuView(ItemAvailabilityView):
+    """The same for a SKU that the path cannot name."""
+
+
+@extend_schema_view(
+    post=extend_schema(operation_id="availability_lookup", request=LookupRequest, responses=LookupAnswer)
+)
 class LookupView(APIView):
     """What of up to 1,000 items may be promised, in the order asked."""
 

@@ -112,12 +112,15 @@ class ResolveRequest(ContextFields):
     lines = LineRequest(many=True, allow_empty=False, max_length=LINES_MAX)  # type: ignore[call-arg]
 
 
-class OnePriceRequest(ContextFields):
+class PriceQuery(ContextFields):
     """One line as a query; without quantity it is 1, without uom the item's base unit."""
 
-    sku = CodeField(help_text="Only where the path names none.")
     quantity = PlainDecimalField(required=False)
     uom = CodeField(required=False)
+
+
+class OnePriceRequest(PriceQuery):
+    sku = CodeField()
 
 
 class BreakAnswer(serializers.Serializer[Any]):

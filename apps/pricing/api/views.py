@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,7 +14,7 @@ from apps.access.keys import Caller
 from apps.lib.clock import now
 from apps.lib.errors import Problem
 from apps.pricing import answers
-from apps.pricing.api.serializers import LineAnswer, OnePriceRequest, ResolveAnswer, ResolveRequest
+from apps.pricing.api.serializers import LineAnswer, OnePriceRequest, PriceQuery, ResolveAnswer, ResolveRequest
 from apps.pricing.quotes import LineResult, PriceContext, PriceLine, resolve
 
 
@@ -23,7 +23,7 @@ class ResolveView(APIView):
 
     scopes = {"POST": "prices:read"}
 
-    @extend_schema(request=ResolveRequest, responses=ResolveAnswer)
+    @extend_schema(operation_id="prices_resolve", request=ResolveRequest, responses=ResolveAnswer)
     def post(self, request: Request) -> Response:
         refuse_unknown_parameters(request, frozenset())
         asked = ResolveRequest(data=request.data)
@@ -35,7 +35,7 @@ class ResolveView(APIView):
         return Response({"lines": [answers.line_body(result, explain=context.explain) for result in found]})
 
 
-@extend_schema(parameters=[OnePriceRequest], responses=LineAnswer)
+@extend_schema_view(get=extend_schema(operation_id="price", parameters=[PriceQuery], responses=LineAnswer))
 class PriceView(APIView):
     """The price of one line, the same as in a list of one; an unknown SKU is a 404 here."""
 
@@ -65,6 +65,14 @@ class PriceView(APIView):
         return _context(data, client_of(request)), line
 
 
+@extend_schema_view(
+    get=extend_schema(operation_id="price_by_query", parameters=[OnePriceRequest], responses=LineAnswer)
+)
+class PriceBySkuView(PriceView):
+    """The same for a SKU that the path cannot name."""
+
+
+@extend_schema_view(get=extend_schema(operation_id="explain_price", parameters=[PriceQuery], responses=LineAnswer))
 class ExplainPriceView(PriceView):
     """The price of one line with what became of each candidate."""
 
