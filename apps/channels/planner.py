@@ -51,7 +51,7 @@ def plan(limit: int = 2_000) -> int:
         due = _rechecks(limit)
         if not (stock or prices or changed_items or marks or due):
             return 0
-        items = {mark.item_id for mark in (*stock, *changed_items)}
+        items = {mark.item_id for mark in stock} | {mark.item_id for mark in changed_items}
         items |= kits_with(items) if items else set()
         if prices:
             items |= {item for found in price_dirty.items_of([m.subject_id for m in prices]).values() for item in found}
