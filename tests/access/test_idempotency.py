@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -178,18 +178,6 @@ def test_answers_are_kept_thirty_days(frozen_now: Callable[[datetime], None]) ->
     assert forget_old_answers() == 1
 
 
-@pytest.fixture
-def _flush_append_only_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    def flush(statements: list[str]) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            for statement in statements:
-                cursor.execute(statement)
-
-    monkeypatch.setattr(connection.ops, "execute_sql_flush", flush)
-
-
-@pytest.mark.usefixtures("_flush_append_only_tables")
 @pytest.mark.django_db(transaction=True)
 def test_while_it_runs_the_same_request_hears_so(monkeypatch: pytest.MonkeyPatch) -> None:
     entered, leave = threading.Event(), threading.Event()

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from apps.channels.connectors import CONNECTORS
 from apps.channels.credentials import seal
@@ -61,21 +61,6 @@ class Side:
     def writes(self) -> list[dict[str, Any]]:
         rows = self.control.get("/requests", params={"limit": 500}).json()["requests"]
         return [row for row in rows if row["method"] != "GET"]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _flush_append_only_tables() -> Iterator[None]:
-    """Let the flush after a transactional test empty the ledger, whose trigger refuses it otherwise."""
-
-    def flush(statements: list[str]) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            for statement in statements:
-                cursor.execute(statement)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection.ops, "execute_sql_flush", flush)
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.core.cache import cache
-from django.db import connection, transaction
 from django.test import Client
 
 from apps.access.models import User
 from tests.console import world
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _flush_append_only_tables() -> Iterator[None]:
-    """Let the flush after a transactional test empty the ledger, whose trigger refuses it otherwise."""
-
-    # On the class: a browser's event loop makes Django hand out another connection in the same thread.
-    def flush(operations: object, statements: list[str]) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            for statement in statements:
-                cursor.execute(statement)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(connection.ops), "execute_sql_flush", flush)
-        yield
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connection, transaction
+from django.db import connection
 
 from apps.access.keys import create_key, forget_keys
 from apps.access.models import ApiClient, Team, User
@@ -18,21 +18,6 @@ from apps.lib.errors import Block, Problem
 
 Blocking = Callable[..., BlockRequest]
 WAREHOUSE_REASON = "UNKNOWN_WAREHOUSE"
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _flush_append_only_tables() -> Iterator[None]:
-    """Let the flush after a transactional test empty the ledger, whose trigger refuses it otherwise."""
-
-    def flush(statements: list[str]) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            for statement in statements:
-                cursor.execute(statement)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection.ops, "execute_sql_flush", flush)
-        yield
 
 
 @pytest.fixture

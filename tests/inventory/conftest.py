@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.inventory.models import StockPosition
 from apps.inventory.movements import NewMovement, Recorded, record
@@ -73,21 +73,6 @@ def make_distributor() -> Distributor:
         item=Item.objects.create(sku="AB-1", name="Bolt", base_unit=each),
         other=Item.objects.create(sku="AB-2", name="Nut", base_unit=each),
     )
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _flush_append_only_tables() -> Iterator[None]:
-    """Let the flush after a transactional test empty the ledger, whose trigger refuses it otherwise."""
-
-    def flush(statements: list[str]) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            for statement in statements:
-                cursor.execute(statement)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection.ops, "execute_sql_flush", flush)
-        yield
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from django.db import connection, transaction
 from django.test import Client
 
 from apps.access.keys import create_key, forget_keys
@@ -23,21 +22,6 @@ from apps.sources.models import Source
 
 CHANNELS = (("SHOP", "A", "EA", 1), ("MARKET", "B", "CASE", 50), ("FEED", "C", "EA", 50))
 SKUS = ("P-1", "P-2", "P-3")
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _flush_append_only_tables() -> Iterator[None]:
-    """Let the flush after a transactional test empty the ledger, whose trigger refuses it otherwise."""
-
-    def flush(statements: list[str]) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            for statement in statements:
-                cursor.execute(statement)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection.ops, "execute_sql_flush", flush)
-        yield
 
 
 class Distributor:

@@ -1,12 +1,11 @@
 """A small world for prices: units, items and books, made through the owning apps' own doors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from django.db import connection, transaction
 
 from apps.masterdata.models import Item, ItemUnit, Unit
 from apps.pricing.entries import NewPrice, PriceOutcome, set_prices
@@ -53,21 +52,6 @@ def shown(row: PriceEntry) -> str:
         return instant.date().isoformat() if midnight else instant.isoformat(timespec="minutes").replace("+00:00", "Z")
 
     return f"{row.amount.normalize():f} {day(row.valid_from)}..{day(row.valid_to)} v{row.version}"
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _flush_append_only_tables() -> Iterator[None]:
-    """Let the flush after a transactional test empty the ledger, whose trigger refuses it otherwise."""
-
-    def flush(statements: list[str]) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            for statement in statements:
-                cursor.execute(statement)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection.ops, "execute_sql_flush", flush)
-        yield
 
 
 @pytest.fixture

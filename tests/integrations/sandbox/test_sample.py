@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
 
 from apps.channels import planner
 from apps.channels.models import Channel, Publication
@@ -26,21 +25,6 @@ from apps.monitoring.invariants import breaches
 from apps.sources.models import InboxMessage
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _flush_append_only_tables() -> Iterator[None]:
-    """Let the flush after a transactional test empty the ledger, whose trigger refuses it otherwise."""
-
-    def flush(statements: list[str]) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            for statement in statements:
-                cursor.execute(statement)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection.ops, "execute_sql_flush", flush)
-        yield
 
 
 @pytest.fixture
