@@ -389,7 +389,7 @@ class FieldDifferenceAdmin(CapabilityAdminMixin, ExportMixin, ModelAdmin):
     export_form_class = ExportForm
     formats = (CSV, XLSX)
     list_display = ("entity", "code", "field", "system", "theirs", "ours", "seen_at")
-    list_filter = ("entity", "field", "system")
+    list_filter = ("entity", "system")
     list_select_related = ("system",)
     search_fields = ("code", "field")
     ordering = ("-seen_at",)

@@ -43,10 +43,12 @@ class Differences:
         self._settled: dict[tuple[str, str], Any] = {}
 
     def refuse(self, code: str, field: str, *, theirs: Any, ours: Any, event: str) -> None:
+        self._settled.pop((code, field), None)
         self._refused[code, field] = _Said(code, field, theirs, ours, event)
 
     def settle(self, code: str, field: str, value: Any) -> None:
         """The field holds `value` now, and the sender agrees."""
+        self._refused.pop((code, field), None)
         self._settled[code, field] = value
 
     def refused(self, code: str) -> tuple[str, ...]:
@@ -57,6 +59,10 @@ class Differences:
         alive = set(codes)
         self._write([said for (code, _), said in self._refused.items() if code in alive])
         self._update({key: value for key, value in self._settled.items() if key[0] in alive})
+
+    def save_all(self) -> None:
+        self._write(list(self._refused.values()))
+        self._update(self._settled)
 
     def _write(self, refused: list[_Said]) -> None:
         if not refused:
@@ -87,7 +93,8 @@ class Differences:
         if not settled:
             return
         kept, gone = [], []
-        for row in FieldDifference.objects.filter(entity=self._entity, code__in={code for code, _ in settled}):
+        codes, fields = {code for code, _ in settled}, {field for _, field in settled}
+        for row in FieldDifference.objects.filter(entity=self._entity, code__in=codes, field__in=fields):
             if (row.code, row.field) not in settled:
                 continue
             ours = settled[row.code, row.field]

@@ -15,7 +15,7 @@ from apps.lib.quantity import plain
 from apps.masterdata.authority import Owners
 from apps.masterdata.blocks import broken_rule
 from apps.masterdata.systems import SystemSender
-from apps.pricing import entry_rows, subjects
+from apps.pricing import differences, entry_rows, subjects
 from apps.pricing.dates import instant_of
 from apps.pricing.entry_rows import PriceKey
 from apps.pricing.successions import Change, Entry, Fate, Succession, Terms
@@ -31,7 +31,8 @@ class NewPrice:
     """One `price.set`, codes resolved. Exactly one of item_id, family and category is given.
 
     `amount` None ends the price. Without `effective_from` it counts from `happened_at` (the event's time) on;
-    plain dates are midnight in the book's time zone; `effective_to` is exclusive. `system_id` is who says it.
+    plain dates are midnight in the book's time zone; `effective_to` is exclusive. `system_id` is who says it, in
+    the event `event`.
     """
 
     book_id: int
@@ -52,6 +53,12 @@ class NewPrice:
     message: int | None = None
     line: str = ""
     system_id: int | None = None
+    event: str = ""
+
+    @property
+    def terms(self) -> Terms | None:
+        """What it says, apart from when; None ends the price."""
+        return None if self.amount is None else Terms(self.amount, self.per, self.method, self.base, self.zero_ok)
 
     @property
     def key(self) -> PriceKey:
@@ -64,7 +71,8 @@ class NewPrice:
 class PriceOutcome:
     """What became of one NewPrice. `effect` is `{kind, subject, change, subject_id, generation}`.
 
-    "ignored": nothing was written and nothing is wrong (an unmeant 0, a source that does not own prices).
+    "ignored": nothing was written and nothing is wrong: an unmeant 0, or a source that does not own prices, whose
+    price is kept as a difference and shown.
     """
 
     message: int | None
@@ -82,6 +90,7 @@ class _Applied:
     fate: Fate | Literal["not_owned", "backwards", "not_one_subject"]
     start: datetime
     in_the_way: Entry | None = None
+    ours: Terms | None = None  # what counts at that start, where the sender does not decide
 
 
 def set_prices(prices: Sequence[NewPrice]) -> list[PriceOutcome]:
@@ -100,6 +109,8 @@ def set_prices(prices: Sequence[NewPrice]) -> list[PriceOutcome]:
         applied: list[_Applied] = []
         for chunk in _chunks(prices):
             applied += _apply(chunk, names, owners, recorded_at)
+        if owners.owner("prices"):
+            differences.keep(_said_by(each, names) for each in applied if each.fate in differences.TELLING)
         changed = {locked[a.price.book_id, a.price.item_id][0] for a in applied if a.fate in ("set", "ended")}
         subjects.touch(changed)
     return [_outcome(each, names, owners, locked, changed) for each in applied]
@@ -117,7 +128,8 @@ def count_prices(
     """A price list: its lines, and, where it is complete, the end at `as_of` of every price it does not name.
 
     Lines without `effective_from` count from `as_of` on (their `happened_at`). `spared_items` are items of lines that
-    could not be read: their prices stay. The outcomes of the lines come first, then those of what ended.
+    could not be read: their prices stay. So do all of them where the sender of the lines does not own prices. The
+    outcomes of the lines come first, then those of what ended.
     """
     with transaction.atomic():
         outcomes = set_prices(prices)
@@ -125,7 +137,7 @@ def count_prices(
             named = {price.key for price in prices if price.amount is None or price.amount or price.zero_ok}
             spared = set(spared_items)
             absent = [
-                _ended(key, as_of, message)
+                _ended(key, as_of, message, prices[0].system_id if prices else None)
                 for key in entry_rows.keys_covering(book_id, as_of)
                 if key not in named and key.item_id not in spared
             ]
@@ -133,7 +145,7 @@ def count_prices(
     return outcomes
 
 
-def _ended(key: PriceKey, at: datetime, message: int | None) -> NewPrice:
+def _ended(key: PriceKey, at: datetime, message: int | None, system_id: int | None) -> NewPrice:
     return NewPrice(
         book_id=key.book_id,
         item_id=key.item_id,
@@ -145,6 +157,7 @@ def _ended(key: PriceKey, at: datetime, message: int | None) -> NewPrice:
         amount=None,
         happened_at=at,
         message=message,
+        system_id=system_id,
     )
 
 
@@ -169,12 +182,23 @@ def _one(price: NewPrice, succession: Succession, zone: str, owners: Owners) -> 
     if sum((price.item_id is not None, bool(price.family), bool(price.category))) != 1:
         return _Applied(price, "not_one_subject", start)
     if price.system_id is not None and not owners.allow("prices", SystemSender(price.system_id, "")):
-        return _Applied(price, "not_owned", start)
+        return _Applied(price, "not_owned", start, ours=succession.at(start))
     if end is not None and (end <= start or price.amount is None):
         return _Applied(price, "backwards", start)
-    terms = None if price.amount is None else Terms(price.amount, price.per, price.method, price.base, price.zero_ok)
-    fate, in_the_way = succession.apply(Change(start, terms, end, price.message))
+    fate, in_the_way = succession.apply(Change(start, price.terms, end, price.message))
     return _Applied(price, fate, start, in_the_way)
+
+
+def _said_by(applied: _Applied, names: entry_rows.Names) -> differences.SaidPrice:
+    price = applied.price
+    return differences.SaidPrice(
+        price.system_id,
+        names.book(price.key),
+        names.place(price.key),
+        price.terms,
+        applied.ours if applied.fate == "not_owned" else price.terms,
+        price.event,
+    )
 
 
 # What is answered
@@ -218,7 +242,7 @@ def _said(applied: _Applied, uom: str, owners: Owners) -> str:
     if applied.fate == "no_entry":
         return f"none: 0 {price.currency} per {per} without zero_ok is no entry"
     if applied.fate == "not_owned":
-        return f"none: the prices of price books are owned by {owners.owner('prices')}"
+        return f"kept as a difference: the prices of price books are owned by {owners.owner('prices')}"
     if applied.fate == "unchanged":
         return "unchanged"
     breaks = f" from {plain(price.min_quantity)} {uom}" if price.min_quantity else ""

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import IntegrityError, connection
 
+from apps.lib.quantity import plain
 from apps.pricing.successions import Entry, Succession, Terms
 
 
@@ -36,9 +37,19 @@ class Names:
     def unit(self, unit_id: int) -> str:
         return self._units[unit_id]
 
+    def book(self, key: PriceKey) -> str:
+        return self._books[key.book_id][0]
+
     def subject(self, key: PriceKey) -> str:
-        what = self._items[key.item_id] if key.item_id is not None else key.family or key.category
-        return f"{self._books[key.book_id][0]}/{what}"
+        return f"{self.book(key)}/{self._what(key)}"
+
+    def place(self, key: PriceKey) -> str:
+        """Which price of its book it is."""
+        breaks = f" from {plain(key.min_quantity)}" if key.min_quantity else ""
+        return f"{self._what(key)} per {self.unit(key.unit_id)}{breaks} in {key.currency}"
+
+    def _what(self, key: PriceKey) -> str:
+        return self._items[key.item_id] if key.item_id is not None else key.family or key.category
 
 
 _KEY: Final = "e.book_id, e.item_id, e.family, e.category, e.unit_id, e.min_quantity, e.currency"

@@ -57,6 +57,10 @@ class Succession:
     retired: list[Entry] = field(default_factory=list)
     written: list[Entry] = field(default_factory=list)
 
+    def at(self, instant: datetime) -> Terms | None:
+        """What counts at that instant."""
+        return next((entry.terms for entry in self.current if entry.covers(instant)), None)
+
     def apply(self, change: Change) -> tuple[Fate, Entry | None]:
         """Apply one change; a conflict leaves everything as it is and names the entry in the way."""
         if change.terms is None:

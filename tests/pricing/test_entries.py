@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.masterdata.models import Authority, Item, System, Unit
+from apps.masterdata.models import Authority, FieldDifference, Item, System, Unit
 from apps.pricing import dirty
 from apps.pricing.entries import NewPrice, count_prices, set_prices
 from apps.pricing.models import PriceBook, PriceDirty, PriceEntry, PriceSubject
@@ -169,8 +169,37 @@ def test_a_source_that_does_not_own_prices_changes_none(world: World) -> None:
     outcome = world.set("10", JAN, system_id=stranger.pk)
     assert outcome.status == "ignored"
     assert outcome.effect is not None
-    assert outcome.effect["change"] == "none: the prices of price books are owned by ERP"
-    assert world.set("10", JAN, system_id=owner.pk).status == "applied"
+    assert outcome.effect["change"] == "kept as a difference: the prices of price books are owned by ERP"
+    assert differences() == [("LIST", "A-1 per EACH in USD", "WMS", "10", None)]
+    assert not PriceEntry.objects.exists()
+    assert world.set("12", JAN, system_id=owner.pk).status == "applied"
+    assert differences() == [("LIST", "A-1 per EACH in USD", "WMS", "10", "12")]
+    assert world.set("13", MAR, system_id=owner.pk).status == "applied"
+    world.set(None, MAR, system_id=stranger.pk)
+    assert differences() == [("LIST", "A-1 per EACH in USD", "WMS", None, "13")]
+    world.set("13", MAR, system_id=stranger.pk)
+    assert differences() == []
+    assert world.current() == ["12 2026-01-01..2026-03-01 v2", "13 2026-03-01.. v1"]
+
+
+def test_a_complete_list_of_a_source_that_does_not_own_prices_ends_none(world: World) -> None:
+    owner, stranger = System.objects.create(code="ERP", name="ERP"), System.objects.create(code="WMS", name="WMS")
+    Authority.objects.create(entity="price_book", group="prices", system=owner)
+    world.set("10", JAN, system_id=owner.pk)
+    world.set("20", JAN, item_id=world.other.pk, system_id=owner.pk)
+    said = world.price("11", MAR, system_id=stranger.pk)
+    outcomes = count_prices(world.book.pk, [said], MAR, complete=True, message=3)
+    assert [outcome.status for outcome in outcomes] == ["ignored", "ignored"]
+    assert world.current() == ["10 2026-01-01.. v1", "20 2026-01-01.. v1"]
+    assert differences() == [
+        ("LIST", "A-1 per EACH in USD", "WMS", "11", "10"),
+        ("LIST", "B-2 per EACH in USD", "WMS", None, "20"),
+    ]
+
+
+def differences() -> list[tuple[str, str, str, str | None, str | None]]:
+    rows = FieldDifference.objects.order_by("code", "field")
+    return list(rows.values_list("code", "field", "system__code", "theirs", "ours"))
 
 
 def test_a_complete_list_ends_what_it_does_not_name(world: World) -> None:

@@ -11,7 +11,7 @@ from apps.masterdata.changes import Person
 from apps.masterdata.models import Account, Authority, Branch, CrossReference, FieldDifference, System, Warehouse
 from apps.masterdata.systems import SystemSender
 from apps.pricing import dirty
-from apps.pricing.costs import NewCost, set_costs
+from apps.pricing.costs import CostOutcome, NewCost, set_costs
 from apps.pricing.models import Cost, ExchangeRate, PriceBook, PriceDirty
 from apps.pricing.price_books import BookUpsert, find_books, unknown_book, upsert_book, upsert_books
 from apps.pricing.rates import NewRate, set_rates
@@ -144,8 +144,9 @@ def test_a_cost_is_kept_per_basis_warehouse_and_day_and_replaced_on_the_same(wor
         return NewCost(**fields)  # type: ignore[arg-type]
 
     set_costs([cost("80"), cost("81"), cost("90", basis="average"), cost("82", effective_from=date(2026, 2, 1))])
-    effects = set_costs([cost("79")])
-    assert effects == [{"kind": "cost", "subject": "A-1", "change": "standard 79 USD"}]
+    assert set_costs([cost("79")]) == [
+        CostOutcome(True, {"kind": "cost", "subject": "A-1", "change": "standard 79 USD"})
+    ]
     found = Cost.objects.order_by("basis", "effective_from").values_list("basis", "amount")
     assert list(found) == [("average", 90), ("standard", 79), ("standard", 82)]
     tokyo = cost("1", basis="last", effective_from=date(2026, 2, 1), time_zone="Asia/Tokyo")

@@ -10,7 +10,17 @@ from django.utils.module_loading import import_string
 from apps.exceptions.models import BlockedRecord, Cause
 from apps.inventory.models import StockCount
 from apps.lib.quantity import plain
-from apps.masterdata.models import Account, Branch, CrossReference, Item, System, Unit, Warehouse
+from apps.masterdata.models import (
+    Account,
+    Authority,
+    Branch,
+    CrossReference,
+    FieldDifference,
+    Item,
+    System,
+    Unit,
+    Warehouse,
+)
 from apps.pricing.models import Cost, ExchangeRate, PriceBook, PriceEntry
 from apps.sources.models import InboxMessage
 from apps.sources.routing import ANNOUNCED, ROUTES
@@ -115,6 +125,22 @@ def test_costs_and_rates() -> None:
     assert set(states().values()) == {"processed"}
     assert (plain(Cost.objects.get().amount), Cost.objects.get().unit.code) == ("80", "CASE")
     assert plain(ExchangeRate.objects.get().rate) == "1.08"
+
+
+def test_a_cost_of_a_system_that_does_not_own_costs_is_kept_as_a_difference() -> None:
+    def cost(event_id: str, amount: str, source: str) -> Event:
+        data = {"sku": "AB-1", "basis": "average", "uom": "EA", "amount": amount, "currency": "USD"}
+        return event(event_id, type="cost.set", source=source, data=data)
+
+    send(*CATALOG, cost("c1", "80", "wms"))
+    Authority.objects.create(entity="item", group="cost", system=System.objects.get(code="erp"))
+    send(cost("c2", "81", "erp"), cost("c3", "90", "wms"))
+    assert (states()["c2"], states()["c3"], plain(Cost.objects.get().amount)) == ("processed", "ignored", "81")
+    kept = FieldDifference.objects.get()
+    assert (kept.entity, kept.code, kept.field) == ("item", "AB-1", "average cost in USD")
+    assert (kept.theirs, kept.ours, kept.event, kept.system.code) == ("90 per EA", "81 per EA", "c3", "wms")
+    send(cost("c4", "90", "erp"))
+    assert not FieldDifference.objects.exists()
 
 
 def test_a_later_price_ends_the_open_one_and_null_ends_it() -> None:

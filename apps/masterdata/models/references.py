@@ -97,7 +97,7 @@ class FieldDifference(models.Model):
 
     entity = models.CharField(max_length=20)
     code = models.CharField(max_length=100, help_text="Our code of the entity.")
-    field = models.CharField(max_length=60)
+    field = models.CharField(max_length=300)
     system = models.ForeignKey(System, on_delete=models.CASCADE, related_name="+")
     theirs = models.JSONField(null=True)
     ours = models.JSONField(null=True)

@@ -8,7 +8,7 @@ from apps.lib.quantity import parse_decimal
 from apps.pricing.costs import NewCost, set_costs
 from apps.pricing.rates import NewRate, set_rates
 from apps.sources.handlers.resolution import IgnoredCode, Resolution, by_source, moment
-from apps.sources.received import Outcome, Received
+from apps.sources.received import Outcome, Received, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,10 @@ def _set(messages: Sequence[Received], sent: Sequence[_Sent]) -> list[Outcome]:
                 outcomes[message.id] = Outcome(message.id, "blocked", blocked.blocks)
             except IgnoredCode as ignored:
                 outcomes[message.id] = Outcome(message.id, "ignored", (), [ignored.effect])
-    effects = set_costs([cost for _, cost in good]) if good else []
-    for (message, _), effect in zip(good, effects, strict=True):
-        outcomes[message.id] = Outcome(message.id, "processed", (), [{"generation": None, **effect}])
+    results = set_costs([cost for _, cost in good]) if good else []
+    for (message, _), result in zip(good, results, strict=True):
+        status: Status = "processed" if result.applied else "ignored"
+        outcomes[message.id] = Outcome(message.id, status, (), [{"generation": None, **result.effect}])
     return [outcomes[message.id] for message in messages]
 
 
@@ -100,4 +101,6 @@ def _cost(resolution: Resolution, message: Received, sent: _Sent) -> NewCost:
         per=parse_decimal(sent.per),
         effective_from=moment(sent.effective_from) if sent.effective_from else None,
         message=message.id,
+        system_id=message.source.system_id,
+        event=message.event_id,
     )

@@ -131,6 +131,7 @@ def _price(resolution: Resolution, line: _Line, book: BookRef, item: ItemRef | N
         message=message.id,
         line=line.label,
         system_id=message.source.system_id,
+        event=message.event_id,
     )
 
 
