@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-from django.db import Error, InterfaceError, OperationalError, connection, transaction
+from django.db import DataError, Error, InterfaceError, OperationalError, connection, transaction
 from django.utils.module_loading import import_string
 
 from apps.exceptions import triage
@@ -150,7 +150,10 @@ def _dispatch(
             raise
         log.exception("handler_failed", extra={"handler": path, "messages": len(messages)})
         if len(messages) == 1:
-            failed.append((messages[0], repr(error)))
+            if isinstance(error, DataError):
+                handled.append(Outcome(messages[0].id, "blocked", [_out_of_range(messages[0], error)]))
+            else:
+                failed.append((messages[0], repr(error)))
             return
     for message in messages:
         _dispatch(path, [message], handled, failed)
@@ -210,6 +213,21 @@ def _quarantine(poisoned: Sequence[tuple[Received, str]]) -> None:
             triage.BlockRequest(claims.ORIGIN, message.id, _poison(message, error), source=message.source.code)
             for message, error in poisoned
         ]
+    )
+
+
+def _out_of_range(message: Received, error: DataError) -> Block:
+    """A number that fits by itself and leads to one that does not, as a sum beyond 14 digits: no retry mends it."""
+    return Block(
+        reason="SCHEMA_VIOLATION",
+        entity_type=message.type,
+        field="/",
+        value="out of range",
+        subject=message.subject or message.event_id,
+        detail=(
+            f"{message.record}: a number it leads to is out of range ({str(error).splitlines()[0][:200]}); at most 14"
+            " digits before the point and 6 after it are kept. Check its quantities and units, and correct them."
+        ),
     )
 
 

@@ -339,3 +339,15 @@ def test_the_number_of_queries_does_not_grow_with_the_batch(django_assert_max_nu
     with django_assert_max_num_queries(45):
         processing.process()
     assert on_hand() == "W1 500"
+
+
+def test_a_sum_beyond_what_a_number_holds_blocks_that_message_alone() -> None:
+    send(*CATALOG, moved("full", "receipt", "99999999999999"))
+    send(moved("over", "receipt", "1"))
+    send(moved("fits", "adjustment", "-1"))
+    assert {states()["full"], states()["fits"]} == {"processed"}
+    assert states()["over"] == "blocked"
+    record = BlockedRecord.objects.get(state="open")
+    assert (record.cause.reason, record.value) == ("SCHEMA_VIOLATION", "out of range")
+    assert "at most 14 digits" in record.detail
+    assert on_hand() == "W1 99999999999998"
