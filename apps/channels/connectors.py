@@ -44,7 +44,10 @@ class PushItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemOutcome:
-    """`shows` and `token`: what the channel says it holds now, where the answer tells."""
+    """`shows` and `token`: what the channel says it holds now, where the answer tells.
+
+    `retry_after_s`: for how long the channel is not to be called, whatever became of the item.
+    """
 
     publication_id: int
     outcome: Outcome

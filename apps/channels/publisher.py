@@ -243,6 +243,8 @@ def _record(line: Line, batch: Batch, outcomes: Sequence[ItemOutcome]) -> None:
     if throttled:
         pause_s = breakers.pause(channel_id, max(outcome.retry_after_s for outcome in throttled))
         bucket_of(line.channel).penalise(pause_s)
+    elif (spent_s := max((outcome.retry_after_s for outcome in outcomes), default=0.0)) > 0:
+        bucket_of(line.channel).penalise(spent_s)  # the last request of its window: taken, and the next must wait
     delays = [
         max(pause_s, _delay_s(line, one.item.kind, outcome.outcome, one.attempts))
         for one, outcome in zip(batch.claimed, outcomes, strict=True)

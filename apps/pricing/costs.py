@@ -106,8 +106,8 @@ def _keep_differences(costs: Sequence[NewCost], mine: Sequence[bool], skus: Mapp
         field = f"{cost.basis} cost{at} in {cost.currency}"
         theirs = _shown(cost.amount, cost.per, units[cost.unit_id])
         key = cost.item_id, cost.basis, cost.warehouse_id, cost.currency
-        row = next((row for row in known[key] if row.effective_from <= cost.starts_at), None)
-        ours = theirs if owned else _shown(row.amount, row.per, row.unit.code) if row is not None else None
+        found = next((row for row in known[key] if row.effective_from <= cost.starts_at), None)
+        ours = theirs if owned else _shown(found.amount, found.per, found.unit.code) if found is not None else None
         said.append(SaidCost(cost.system_id, skus[cost.item_id], field, theirs, ours, cost.event))
     keep(said)
 

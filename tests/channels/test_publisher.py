@@ -116,6 +116,19 @@ def test_an_applied_value_that_was_never_answered_is_not_sent_twice(shop: Side) 
     assert len(shop.writes()) == 1
 
 
+def test_the_last_request_of_the_channels_window_is_the_last_for_now(
+    shop: Side, monkeypatch: pytest.MonkeyPatch, valkey: object
+) -> None:
+    publication = promise(shop, "A", 36)
+    monkeypatch.setattr("apps.integrations.jsonhttp.answers.spent_for_s", lambda form, response: 60.0)
+    publisher.publish(shop.channel.pk)
+    assert outcomes(publication) == ["acknowledged"]
+    promise(shop, "B", 1)
+    publisher.publish(shop.channel.pk)
+    assert len(shop.writes()) == 1
+    assert Channel.objects.get(pk=shop.channel.pk).not_before is None
+
+
 def test_429_pauses_only_that_channel(shop: Side, market: Side) -> None:
     first, other = promise(shop, "A", 36), promise(market, "MK-1", 7)
     shop.fault({"kind": "429", "retry_after": 120, "on": "write"})

@@ -1,7 +1,8 @@
 """What an answer proves about each item of a push. Whatever it does not prove is unknown."""
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.channels.connectors import ItemOutcome, Outcome, PushItem, Value
@@ -12,6 +13,7 @@ from apps.lib.http import Response
 from apps.lib.strict_json import MalformedJSON
 
 DETAIL_LIMIT = 1_000
+UNIX_TIMES = 1_000_000_000  # a reset from here on is an instant, below it seconds to wait
 # Refusals that say nothing about the item: asked again later, they may end otherwise.
 TRANSIENT = frozenset({408, 421, 423, 425, 449})
 
@@ -30,7 +32,13 @@ class Words:
 
 
 def judge(form: Form, write: Write, items: Sequence[PushItem], response: Response) -> list[ItemOutcome]:
-    """The outcome of each item, in order."""
+    """The outcome of each item, in order, and for how long the channel is not to be called after it."""
+    outcomes = _judge(form, write, items, response)
+    spent_s = spent_for_s(form, response)
+    return [replace(outcome, retry_after_s=max(outcome.retry_after_s, spent_s)) for outcome in outcomes]
+
+
+def _judge(form: Form, write: Write, items: Sequence[PushItem], response: Response) -> list[ItemOutcome]:
     status = response.status
     if status == 429:
         wait_s = retry_after_s(response, form.retry_after_header)
@@ -70,6 +78,18 @@ def retry_after_s(response: Response, header: str) -> float:
     """Seconds of Retry-After; 0 where there is none (a date is taken as none: our own back-off is shorter)."""
     text = response.headers.get(header, "").strip()
     return float(min(int(text), 86_400)) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
+
+
+def spent_for_s(form: Form, response: Response) -> float:
+    """Seconds until the channel grants requests again, where it says that none is left; else 0."""
+    left = response.headers.get(form.remaining_header, "") if form.remaining_header else ""
+    if not form.reset_header or left.strip() != "0":
+        return 0.0
+    reset_s = response.headers.get(form.reset_header, "").strip()
+    if not (reset_s.isascii() and reset_s.isdigit() and len(reset_s) < 12):
+        return 0.0
+    seconds = float(reset_s) - time.time() if int(reset_s) >= UNIX_TIMES else float(reset_s)
+    return min(max(0.0, seconds), 86_400.0)
 
 
 def read_value(document: object, readers: Mapping[str, Reader]) -> Value | None:

@@ -18,7 +18,7 @@ from apps.channels.connectors import (
     ReadFailed,
     Shown,
 )
-from apps.integrations.jsonhttp.answers import all_of, judge, read_value, retry_after_s, words
+from apps.integrations.jsonhttp.answers import all_of, judge, read_value, retry_after_s, spent_for_s, words
 from apps.integrations.jsonhttp.form import Form, Write, parse
 from apps.integrations.jsonhttp.templates import Unfit, at, filled, path_filled, placeholders, text_at
 from apps.lib.http import Client, OutcomeUnknown, OutgoingError, OutgoingRefused, Response, shared_client
@@ -152,7 +152,7 @@ class JsonHttpConnector:
             ) from error
         said = words(document, self._form.errors)
         if response.status != 200 or str(said):
-            wait_s = retry_after_s(response, self._form.retry_after_header)
+            wait_s = max(retry_after_s(response, self._form.retry_after_header), spent_for_s(self._form, response))
             raise ReadFailed(
                 f"HTTP {response.status}: {said or 'no explanation'}",
                 http_status=response.status,

@@ -117,6 +117,8 @@ class Form:
     settles_after_s: float = 30.0
     idempotency_header: str = ""
     retry_after_header: str = "Retry-After"
+    remaining_header: str = ""
+    reset_header: str = ""
     errors: ErrorReader = ErrorReader()
     read: Read | None = None
 
