@@ -6,6 +6,8 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from apps.lib.postgres_text import plain_array
+
 # The first mark's time stays: it is how long the change has waited. And no index changes (HOT).
 _MARK = """
 INSERT INTO inventory_stockdirty (position_id, generation, marked_at)
@@ -36,7 +38,7 @@ class DirtyPosition(NamedTuple):
 def mark(cursor: CursorWrapper, generations: Sequence[tuple[int, int]]) -> None:
     """Mark (position, generation) pairs; called in the transaction that wrote them, under the positions' locks."""
     if generations:
-        cursor.execute(_MARK, [[key for key, _ in generations], [value for _, value in generations]])
+        cursor.execute(_MARK, _columns(generations))
 
 
 def take(limit: int) -> list[DirtyPosition]:
@@ -52,5 +54,9 @@ def clear(done: Sequence[tuple[int, int]]) -> int:
         return 0
     ordered = sorted(done)
     with connection.cursor() as cursor:
-        cursor.execute(_CLEAR, [[key for key, _ in ordered], [value for _, value in ordered]])
+        cursor.execute(_CLEAR, _columns(ordered))
         return int(cursor.rowcount)
+
+
+def _columns(generations: Sequence[tuple[int, int]]) -> list[str]:
+    return [plain_array([key for key, _ in generations]), plain_array([value for _, value in generations])]

@@ -10,6 +10,7 @@ from django.db.backends.utils import CursorWrapper
 
 from apps.inventory import dirty, positions, shortfalls
 from apps.inventory.effects import PICKING, Effect, Position
+from apps.lib.postgres_text import NULL, copy_text, plain_array
 from apps.masterdata.models import System, Warehouse
 
 ZERO = Decimal(0)
@@ -116,12 +117,14 @@ def _book(cursor: CursorWrapper, facts: Sequence[NewMovement]) -> dict[int, _Boo
     _read_picks(cursor, new, stock)
     codes = _source_codes({fact.source_id for fact in new})
     booked: dict[int, _Booked] = {}
+    rows: list[str] = []
+    for fact in new:
+        position = stock[fact.item_id, fact.warehouse_id]
+        effect = position.apply(fact, codes[fact.source_id])
+        booked[id(fact)] = _Booked(position, effect)
+        rows.append(_ledger_row(fact, effect))
     with connection.wrap_database_errors, cursor.copy(_COPY) as ledger:
-        for fact in new:
-            position = stock[fact.item_id, fact.warehouse_id]
-            effect = position.apply(fact, codes[fact.source_id])
-            booked[id(fact)] = _Booked(position, effect)
-            ledger.write_row((*fact[:11], *effect[:4], *fact[11:16]))
+        ledger.write("".join(rows))
     touched = [position for position in stock.values() if position.rows]
     positions.write(cursor, touched)
     dirty.mark(cursor, [(position.id, position.generation) for position in touched])
@@ -129,10 +132,21 @@ def _book(cursor: CursorWrapper, facts: Sequence[NewMovement]) -> dict[int, _Boo
     return booked
 
 
+def _ledger_row(fact: NewMovement, effect: Effect) -> str:
+    """LEDGER_COLUMNS in COPY's text format."""
+    sequence = NULL if fact.sequence is None else fact.sequence
+    return (
+        f"{fact.message}\t{copy_text(fact.line)}\t{fact.recorded_at}\t{fact.source_id}\t{sequence}\t{fact.item_id}"
+        f"\t{fact.warehouse_id}\t{fact.kind}\t{fact.quantity}\t{fact.unit_id}\t{fact.base_quantity}"
+        f"\t{effect.on_hand}\t{effect.held}\t{effect.unbacked}\t{effect.generation}\t{fact.happened_at}"
+        f"\t{copy_text(fact.order)}\t{copy_text(fact.order_line)}\t{copy_text(fact.lot)}\t{copy_text(fact.reference)}\n"
+    )
+
+
 def _not_yet_booked(cursor: CursorWrapper, facts: Sequence[NewMovement]) -> Iterator[NewMovement]:
     """Under the lock of a position nobody else can be booking the same fact: what is not there is new."""
     asked = sorted({(fact.recorded_at, fact.message) for fact in facts})
-    cursor.execute(_KNOWN, [[at for at, _ in asked], [message for _, message in asked]])
+    cursor.execute(_KNOWN, [plain_array([at for at, _ in asked]), plain_array([message for _, message in asked])])
     seen: set[Key] = set(cursor.fetchall())
     for fact in facts:
         key = (fact.message, fact.line)

@@ -1,13 +1,14 @@
 """Stock positions under lock: created on first use, read, and written once per batch."""
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
+import orjson
 from django.db.backends.utils import CursorWrapper
 
 from apps.inventory.effects import Position, Snapshot
 from apps.inventory.picks import Key, PickSums
+from apps.lib.postgres_text import plain_array, text_array
 
 Place = tuple[int, int]  # (item, warehouse)
 
@@ -34,7 +35,7 @@ FOR NO KEY UPDATE OF stock
 _SNAPSHOTS = "SELECT id, as_of, watermarks::text FROM inventory_stockcount WHERE id = ANY(%s)"
 _PICKS = """
 SELECT position_id, "order", order_line, picked, unpicked, shipped, first_at, ended_at
-FROM inventory_openpick WHERE position_id = ANY(%(any)s) AND (open > 0 OR "order" = '')
+FROM inventory_openpick WHERE position_id = ANY(%(any)s::bigint[]) AND (open > 0 OR "order" = '')
 UNION
 SELECT known.position_id, known."order", known.order_line, picked, unpicked, shipped, first_at, ended_at
 FROM inventory_openpick known
@@ -74,14 +75,14 @@ def lock(cursor: CursorWrapper, places: Collection[Place]) -> dict[Place, Positi
     wait for each other in a circle.
     """
     ordered = sorted(places)
-    arrays = [[place[0] for place in ordered], [place[1] for place in ordered]]
+    arrays = [plain_array([place[0] for place in ordered]), plain_array([place[1] for place in ordered])]
     cursor.execute(_CREATE, arrays)
     cursor.execute(_LOCK, arrays)
     rows = cursor.fetchall()
     snapshots = _snapshots(cursor, {row[7] for row in rows if row[7] is not None})
     return {
         (item, warehouse): Position(
-            key, generation, on_hand, held, watermarks=json.loads(watermarks), counted=snapshots.get(counted_by)
+            key, generation, on_hand, held, watermarks=orjson.loads(watermarks), counted=snapshots.get(counted_by)
         )
         for item, warehouse, key, generation, on_hand, held, watermarks, counted_by in rows
     }
@@ -93,9 +94,9 @@ def read_picks(cursor: CursorWrapper, positions: Sequence[Position], asked: Iter
     cursor.execute(
         _PICKS,
         {
-            "any": [position.id for position in positions],
-            "positions": [key for key, _ in wanted],
-            "orders": [order for _, order in wanted],
+            "any": plain_array(position.id for position in positions),
+            "positions": plain_array(key for key, _ in wanted),
+            "orders": text_array(order for _, order in wanted),
         },
     )
     picks = {position.id: position.picks for position in positions}
@@ -111,13 +112,13 @@ def write(cursor: CursorWrapper, positions: Sequence[Position]) -> None:
     cursor.execute(
         _UPDATE,
         [
-            [position.id for position in touched],
-            [position.on_hand_change for position in touched],
-            [position.held_change for position in touched],
-            [position.unbacked_change for position in touched],
-            [position.generation for position in touched],
-            [position.as_of for position in touched],
-            [json.dumps(position.watermarks) for position in touched],
+            plain_array([position.id for position in touched]),
+            plain_array([position.on_hand_change for position in touched]),
+            plain_array([position.held_change for position in touched]),
+            plain_array([position.unbacked_change for position in touched]),
+            plain_array([position.generation for position in touched]),
+            plain_array([position.as_of for position in touched]),
+            text_array([orjson.dumps(position.watermarks).decode() for position in touched]),
         ],
     )
     _write_picks(cursor, [(p.id, key, sums) for p in touched for key, sums in p.picks.changed()])
@@ -129,14 +130,14 @@ def _write_picks(cursor: CursorWrapper, rows: Sequence[tuple[int, Key, PickSums]
     cursor.execute(
         _WRITE_PICKS,
         [
-            [key for key, _, _ in rows],
-            [order for _, (order, _), _ in rows],
-            [line for _, (_, line), _ in rows],
-            [sums.picked for _, _, sums in rows],
-            [sums.unpicked for _, _, sums in rows],
-            [sums.shipped for _, _, sums in rows],
-            [sums.first_at for _, _, sums in rows],
-            [sums.ended_at for _, _, sums in rows],
+            plain_array([key for key, _, _ in rows]),
+            text_array([order for _, (order, _), _ in rows]),
+            text_array([line for _, (_, line), _ in rows]),
+            plain_array([sums.picked for _, _, sums in rows]),
+            plain_array([sums.unpicked for _, _, sums in rows]),
+            plain_array([sums.shipped for _, _, sums in rows]),
+            plain_array([sums.first_at for _, _, sums in rows]),
+            plain_array([sums.ended_at for _, _, sums in rows]),
         ],
     )
 
@@ -146,4 +147,4 @@ def _snapshots(cursor: CursorWrapper, counts: Collection[int]) -> dict[int | Non
         return {}
     cursor.execute(_SNAPSHOTS, [sorted(counts)])
     rows: list[tuple[int, datetime, str]] = cursor.fetchall()
-    return {key: Snapshot(as_of, json.loads(watermarks)) for key, as_of, watermarks in rows}
+    return {key: Snapshot(as_of, orjson.loads(watermarks)) for key, as_of, watermarks in rows}
