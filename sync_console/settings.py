@@ -59,14 +59,11 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_filters",
     "django_htmx",
-    "template_partials",
-    "crispy_forms",
     "import_export",
     "rest_framework",
     "rest_framework_api_key",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "django_structlog",
     "csp",
     "apps.access",
     "apps.exceptions",
@@ -113,8 +110,6 @@ TEMPLATES = [
         },
     },
 ]
-CRISPY_TEMPLATE_PACK = "unfold_crispy"
-CRISPY_ALLOWED_TEMPLATE_PACKS = ["unfold_crispy"]
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -236,7 +231,6 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Logs: one line of JSON an event, with one trace id from event to acknowledgement --------------------------------
 LOGGING = logging_config(level=env("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=True))
-DJANGO_STRUCTLOG_CELERY_ENABLED = False
 structlog.configure_once(
     processors=[
         structlog.contextvars.merge_contextvars,
