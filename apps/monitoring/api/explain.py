@@ -25,7 +25,7 @@ class TermAnswer(serializers.Serializer[Any]):
 
 
 class CausedBy(serializers.Serializer[Any]):
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     id = serializers.CharField()
     lineage_url = serializers.CharField()
 
