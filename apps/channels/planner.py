@@ -13,6 +13,7 @@ from apps.channels.stock_plans import gone, read_inputs, stock_plans
 from apps.exceptions import triage
 from apps.exceptions.triage import BlockRequest
 from apps.inventory import dirty as stock_dirty
+from apps.inventory import versions
 from apps.inventory.availability import kits_with
 from apps.lib.nudges import nudge
 from apps.masterdata import dirty as item_dirty
@@ -39,7 +40,8 @@ class Existing:
 def plan(limit: int = 2_000) -> int:
     """Plan what became dirty or due since the last time; how many marks were taken.
 
-    One transaction. Marks are cleared only at the generation that was read, so a write in between is planned again.
+    One transaction, under a lock that also puts the versions of availability in the order of their commits. Marks are
+    cleared only at the generation that was read, so a write in between is planned again.
     """
     with transaction.atomic():
         if not _locked(wait=False):
@@ -49,10 +51,12 @@ def plan(limit: int = 2_000) -> int:
         changed_items = item_dirty.take(limit)
         marks = _marked_listings(limit)
         due = _rechecks(limit)
-        if not (stock or prices or changed_items or marks or due):
+        answers_due = versions.due(limit)
+        if not (stock or prices or changed_items or marks or due or answers_due):
             return 0
         items = {mark.item_id for mark in stock} | {mark.item_id for mark in changed_items}
         items |= kits_with(items) if items else set()
+        versions.advance(items.union(answers_due))
         if prices:
             items |= {item for found in price_dirty.items_of([m.subject_id for m in prices]).values() for item in found}
         planned = plan_listings(items, [*marks, *due])
@@ -62,7 +66,7 @@ def plan(limit: int = 2_000) -> int:
         _clear_listings(marks)
         if planned:
             nudge("publish")
-    taken = len(stock) + len(prices) + len(changed_items) + len(marks) + len(due)
+    taken = len(stock) + len(prices) + len(changed_items) + len(marks) + len(due) + len(answers_due)
     log.info("planned", extra={"marks": taken, "items": len(items), "changed": planned})
     return taken
 

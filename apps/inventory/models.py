@@ -186,6 +186,22 @@ class StockDirty(models.Model):
         return f"{self.position_id}@{self.generation}"
 
 
+class AvailabilityVersion(models.Model):
+    """In which order items' availability changed; given by one runner at a time, so that no reader skips one."""
+
+    item = models.OneToOneField(Item, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    version = models.BigIntegerField(unique=True)
+    recheck_at = models.DateTimeField(null=True, help_text="When it changes by itself.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["recheck_at"], name="availability_recheck", condition=Q(recheck_at__isnull=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item_id} v{self.version}"
+
+
 class StockCount(models.Model):
     """A counted snapshot of a source, loaded whole, then judged, then applied or held."""
 

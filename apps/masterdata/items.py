@@ -237,7 +237,7 @@ class _Batch:
                 plan.change.changes("replaced_by")
             self._rows.write(plan.change for plan in waiting)
         self._lists.write([plan.lines for plan in plans], self._item_id)
-        moved = [plan.change for plan in plans if not plan.change.created and SELLING & set(plan.change.changed)]
+        moved = [plan.change for plan in plans if plan.change.created or SELLING & set(plan.change.changed)]
         dirty.mark([change.row.pk for change in moved])
         self._heal(plans)
 

@@ -47,7 +47,7 @@ class ItemAvailabilityView(APIView):
 
     def get(self, request: Request, sku: str | None = None) -> Response:
         refuse_unknown_parameters(request, _PARAMETERS | ({"sku"} if sku is None else set()))
-        code = _code(sku if sku is not None else request.query_params.get("sku", ""), "/sku")
+        code = code_of(sku if sku is not None else request.query_params.get("sku", ""), "/sku")
         question = _question_of(request)
         body = answer([code], [(question.quantity, question.uom)], question)[0]
         if body["status"] == "unknown":
@@ -167,15 +167,15 @@ def _check_warehouses(read: StockRead, asked: Collection[str] | None) -> None:
 
 def _question_of(request: Request) -> Question:
     query = request.query_params
-    warehouses = [_code(code, "/warehouse") for code in query.getlist("warehouse")]
+    warehouses = [code_of(code, "/warehouse") for code in query.getlist("warehouse")]
     return Question.limited(
         _caller(request),
-        channel=_code(query["channel"], "/channel") if "channel" in query else None,
+        channel=code_of(query["channel"], "/channel") if "channel" in query else None,
         warehouses=warehouses or None,
-        account=_code(query["account"], "/account") if "account" in query else None,
+        account=code_of(query["account"], "/account") if "account" in query else None,
         on=_day(query["on"]) if "on" in query else None,
         quantity=_quantity(query["quantity"]) if "quantity" in query else None,
-        uom=_code(query["uom"], "/uom") if "uom" in query else None,
+        uom=code_of(query["uom"], "/uom") if "uom" in query else None,
     )
 
 
@@ -184,7 +184,7 @@ def _caller(request: Request) -> Caller | None:
     return user if isinstance(user, Caller) else None
 
 
-def _code(text: str, pointer: str) -> str:
+def code_of(text: str, pointer: str) -> str:
     try:
         return normalise_code(text)
     except InvalidCode as error:
