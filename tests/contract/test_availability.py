@@ -243,3 +243,21 @@ def test_what_can_be_promised_needs_no_decimals_it_does_not_have(world: World) -
     world.position_becomes(sku, warehouse, "10.5", "10.5")
     world.apply(world.move(sku, warehouse, "adjustment", "-0.5"))
     world.position_becomes(sku, warehouse, "10", "10")
+
+
+def test_the_largest_quantity_is_kept_to_the_digit(world: World) -> None:
+    sku, warehouse = world.found(decimals=6)
+    world.apply(world.move(sku, warehouse, "receipt", "99999999999999.999999"))
+    world.position_becomes(sku, warehouse, "99999999999999.999999", "99999999999999.999999")
+    over = world.move(sku, warehouse, "receipt", "0.000001")
+    world.send(over)
+    assert world.fate(over)["status"] in ("blocked", "quarantined")
+    assert world.position(sku, warehouse)[0] == "99999999999999.999999"
+
+
+def test_the_explanation_that_is_linked_exists(world: World) -> None:
+    sku, warehouse = world.found()
+    world.apply(world.move(sku, warehouse, "receipt", "5"))
+    found = world.api.read(f"/availability/{sku}")
+    assert found["explain_url"] == f"/api/v1/explain/availability/{sku}"
+    assert world.api.call("GET", world.api.demo["url"] + found["explain_url"]).status_code == 200

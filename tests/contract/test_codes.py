@@ -276,3 +276,19 @@ def test_nothing_but_an_upsert_creates(world: World) -> None:
     )
     assert [row["reason"] for row in stocking["blocked_by"]] == ["UNKNOWN_ITEM"]
     assert world.api.get(f"/items/{world.code('GHOST')}").status_code == 404
+
+
+def test_masters_and_what_needs_them_may_share_one_batch_many_times_over(world: World) -> None:
+    sent = []
+    for n in range(30):
+        unit, sku, warehouse = (world.code(f"{name}{n}") for name in ("U", "SKU", "WH"))
+        batch = [
+            world.event("unit.upserted", {"code": unit, "name": "Unit"}),
+            world.event("item.upserted", {"sku": sku, "name": "Thing", "base_uom": unit}),
+            world.event("warehouse.upserted", {"code": warehouse, "name": "Warehouse"}),
+            world.move(sku, warehouse, "receipt", "1", uom=unit),
+        ]
+        world.send(*(batch if n % 2 else reversed(batch)))
+        sent += batch
+    for event in sent:
+        world.becomes(event, "processed")

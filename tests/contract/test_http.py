@@ -345,6 +345,14 @@ def test_throttling_says_when_to_come_back(reader: Api) -> None:
     assert refused[0].headers["ratelimit-policy"]
 
 
-def test_a_broken_traceparent_is_replaced(api: Api) -> None:
-    answer = api.get("/no-such-thing", headers={"traceparent": "garbage"})
+@pytest.mark.parametrize(
+    "value", ["garbage", "00-" + "0" * 32 + "-00f067aa0ba902b7-01", "ff-" + "a" * 32 + "-" + "b" * 16 + "-01"]
+)
+def test_a_broken_traceparent_is_replaced(api: Api, value: str) -> None:
+    answer = api.get("/no-such-thing", headers={"traceparent": value})
     assert HEX32.match(answer.json()["trace_id"])
+    assert answer.json()["trace_id"] not in value
+
+
+def test_metrics_are_at_the_root(api: Api, demo: Json) -> None:
+    assert api.get(demo["url"] + "/metrics", anonymous=True).status_code == 200
