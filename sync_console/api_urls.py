@@ -3,6 +3,8 @@
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from apps.access.api import openapi  # noqa: F401 - its extensions register themselves
+
 urlpatterns = [
     path("", include("apps.sources.api.urls")),
     path("", include("apps.masterdata.api.urls")),

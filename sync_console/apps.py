@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 
 
 class WiringConfig(AppConfig):
@@ -11,5 +11,7 @@ class WiringConfig(AppConfig):
         import apps.lib.lookups  # noqa: F401 - registers field__any
 
 
-class ConsoleAdminConfig(AdminConfig):
+class ConsoleAdminConfig(SimpleAdminConfig):
+    """The models' pages are found by urls.py: a worker, beat or command needs none of them, and starts sooner."""
+
     default_site = "sync_console.admin_site.ConsoleSite"

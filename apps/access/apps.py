@@ -5,6 +5,3 @@ class AccessConfig(AppConfig):
     name = "apps.access"
     label = "access"
     verbose_name = "Access"
-
-    def ready(self) -> None:
-        from apps.access.api import openapi  # noqa: F401  (its extensions register themselves)

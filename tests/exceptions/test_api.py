@@ -238,3 +238,21 @@ def test_a_session_may_what_its_role_may(triager: User, depot: Depot) -> None:
     client.force_login(triager)
     assert client.post(path, {"text": "x"}, content_type="application/json").status_code == 201
     assert Comment.objects.get().author == triager
+
+
+def test_a_session_replays_under_its_csrf_token_and_once_per_key(triager: User, depot: Depot) -> None:
+    depot.take(1)
+    path = f"{CAUSES}/{the_cause().pk}/replay"
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(triager)
+    client.cookies["csrftoken"] = "a" * 32
+    headers = {"Idempotency-Key": "once", "X-CSRFToken": "a" * 32}
+    body = {"reason": "try again"}
+    first = client.post(path, body, content_type="application/json", headers=headers)
+    assert first.status_code == 202
+    again = client.post(path, body, content_type="application/json", headers=headers)
+    assert (again.status_code, again["Idempotency-Replayed"]) == (202, "true")
+    other = client.post(path, {"reason": "another"}, content_type="application/json", headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    without = client.post(path, body, content_type="application/json", headers={"Idempotency-Key": "twice"})
+    assert without.status_code == 403
