@@ -6,7 +6,6 @@ import http.client
 import json
 import re
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -330,19 +329,6 @@ def test_a_decimal_that_is_not_plain_is_400(world: World, quantity: Any, code: i
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
 def test_health_is_at_the_root(api: Api, demo: Json, path: str) -> None:
     assert api.get(demo["url"] + path, anonymous=True).status_code == 200
-
-
-def test_throttling_says_when_to_come_back(reader: Api) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: reader.get("/warehouses"), range(600)))
-    assert {answer.status_code for answer in answers} <= {200, 429}
-    refused = [answer for answer in answers if answer.status_code == 429]
-    if not refused:
-        pytest.skip("this machine sends fewer requests a second than the key may")
-    problem(refused[0], 429, "throttled")
-    assert int(refused[0].headers["retry-after"]) >= 1
-    assert refused[0].headers["ratelimit"]
-    assert refused[0].headers["ratelimit-policy"]
 
 
 @pytest.mark.parametrize(
