@@ -17,7 +17,7 @@ from localdev.children import Child, Program
 from localdev.demo_settings import DemoAddress, manage
 from localdev.errors import LocaldevError, Stopped
 from localdev.groups import end_group
-from localdev.paths import DEMO_FILE, LOGS, RUN_FILE
+from localdev.paths import CREDENTIALS_FILE, DEMO_FILE, LOGS, RUN_FILE
 from localdev.ports import is_free, next_free
 from localdev.processes import Identity, identify
 from localdev.runfile import RunFile, read_json, write_private
@@ -111,7 +111,9 @@ class Demo:
 
     def _prepare(self, environment: dict[str, str]) -> dict[str, Any]:
         """Migrate, and make sure of the logins and keys that demo.json names."""
-        output = self._step("preparing the database", environment, "prepare_demo")
+        output = self._step(
+            "preparing the database", environment, "prepare_demo", "--credentials-file", str(CREDENTIALS_FILE)
+        )
         # Libraries may greet on standard output; the object is the last thing printed.
         found = json.loads(output[output.index("{") :])
         if not isinstance(found, dict):

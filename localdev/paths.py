@@ -10,6 +10,7 @@ LOCAL = Path(os.environ.get("LOCALDEV_HOME") or ROOT / ".local")
 RUN_FILE = LOCAL / "run.json"
 DEMO_FILE = LOCAL / "demo.json"
 ENV_FILE = LOCAL / "env.json"
+CREDENTIALS_FILE = LOCAL / "credentials.json"
 LOGS = LOCAL / "log"
 
 

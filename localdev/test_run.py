@@ -13,6 +13,9 @@ from localdev.runfile import locked
 from localdev.services import ensure_database, given_servers
 from localdev.testing import IN_USE, INSTANCE, environment_of, shared_services
 
+# Two workers, a file at a time each: the suite is sized for two cores. `-n 0` after it wins.
+PARALLEL = ("-n", "2", "--dist", "loadfile")
+
 
 def run_tests(pytest_arguments: list[str]) -> int:
     """Run pytest and return its exit code; 5 (no test ran) stays a failure."""
@@ -21,7 +24,7 @@ def run_tests(pytest_arguments: list[str]) -> int:
         print(HOW_TO, file=sys.stderr, flush=True)
     else:
         os.environ["CHROMIUM_PATH"] = chromium
-    return run_with_servers(INSTANCE, [sys.executable, "-m", "pytest", *pytest_arguments])
+    return run_with_servers(INSTANCE, [sys.executable, "-m", "pytest", *PARALLEL, *pytest_arguments])
 
 
 def run_with_servers(instance: str, command: list[str]) -> int:
