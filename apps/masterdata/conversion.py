@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from apps.lib.quantity import INTEGER_DIGITS, PLACES, exact, fits_decimals, plain
+from apps.lib.quantity import INTEGER_DIGITS, LIMIT, PLACES, exact, fits_decimals, plain
 
 UNKNOWN_UNIT = "UNKNOWN_UNIT"
 INVALID_CONVERSION = "INVALID_CONVERSION"
 FRACTION_NOT_ALLOWED = "FRACTION_NOT_ALLOWED"
+
+
+ONE = Fraction(1)
+_STEPS = tuple(Decimal(1).scaleb(-places) for places in range(PLACES + 1))
 
 
 class ConversionError(ValueError):
@@ -61,12 +65,19 @@ class UnitGraph:
         self.base_uom = base_uom
         self.sku = sku
         self._decimals = decimals or {}
+        self._given = tuple(factors)
+        self._general = tuple(general)
+        # Most questions are about the base unit, which only a factor of its own could make wrong.
+        self._base_is_sure = all(given.uom != base_uom for given in self._given)
+        self._built = False
         self._wrong: dict[str, str] = {}
-        self._factors = self._own_factors(factors)
-        self._reach_general(list(general))
+        self._factors: dict[str, Fraction] = {}
 
     def factor(self, uom: str) -> Fraction:
         """Base units in one uom, or ConversionError(UNKNOWN_UNIT | INVALID_CONVERSION)."""
+        if uom == self.base_uom and self._base_is_sure:
+            return ONE
+        self._build()
         if uom in self._wrong:
             raise ConversionError(INVALID_CONVERSION, self._wrong[uom], uom=uom)
         if uom not in self._factors:
@@ -80,6 +91,7 @@ class UnitGraph:
 
     def knows(self, uom: str) -> bool:
         """Whether the unit has exactly one meaning for this item."""
+        self._build()
         return uom in self._factors and uom not in self._wrong
 
     def allows(self, quantity: Decimal, uom: str) -> bool:
@@ -88,6 +100,8 @@ class UnitGraph:
 
     def to_base(self, quantity: Decimal, uom: str) -> Decimal:
         """The quantity in base units, exact, or ConversionError. The sign is kept."""
+        if uom == self.base_uom and self._base_is_sure and (same := self._as_it_is(quantity)) is not None:
+            return same
         factor = self.factor(uom)
         self._check_decimals(quantity, uom, f"{plain(quantity)} {uom}", asked=uom)
         base = exact(Fraction(quantity) * factor)
@@ -118,6 +132,19 @@ class UnitGraph:
     @property
     def _item(self) -> str:
         return f"Item {self.sku}" if self.sku else "The item"
+
+    def _as_it_is(self, quantity: Decimal) -> Decimal | None:
+        """A quantity of base units that is right as it stands; None leaves the verdict to the long way."""
+        if not -LIMIT < quantity < LIMIT:
+            return None
+        places = min(self._decimals.get(self.base_uom, PLACES), PLACES)
+        return quantity.quantize(_STEPS[PLACES]) + 0 if quantity.quantize(_STEPS[places]) == quantity else None
+
+    def _build(self) -> None:
+        if not self._built:
+            self._built = True
+            self._factors = self._own_factors(self._given)
+            self._reach_general(list(self._general))
 
     def _check_decimals(self, quantity: Decimal, uom: str, said: str, *, asked: str) -> None:
         if not self.allows(quantity, uom):

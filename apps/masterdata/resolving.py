@@ -109,6 +109,7 @@ class Codes:
         self._ours: dict[tuple[str, str], Ref | None] = {}
         self._loaded: dict[str, set[str]] = defaultdict(set)
         self._nearest: dict[tuple[str, str], list[str]] = {}
+        self._answers: dict[tuple[str, str], Ref | Ignored | None] = {}  # by the code as sent
 
     def load(
         self,
@@ -137,6 +138,7 @@ class Codes:
         fresh = {kind: codes for kind, codes in fresh.items() if codes}
         if not fresh:
             return
+        self._answers.clear()
         self._load_cross_references(fresh)
         for kind, codes in fresh.items():
             self._loaded[kind] |= codes
@@ -209,11 +211,16 @@ class Codes:
         return kind, clean
 
     def _resolve(self, kind: str, code: str) -> Ref | Ignored | None:
+        asked = (kind, code)
+        if asked in self._answers:
+            return self._answers[asked]
         key = self._key(kind, code)
-        if key is None:
-            return None
-        mapped = self._mapped.get(key)
-        return mapped if isinstance(mapped, Ignored) else self._ours.get(key)
+        answer: Ref | Ignored | None = None
+        if key is not None:
+            mapped = self._mapped.get(key)
+            answer = mapped if isinstance(mapped, Ignored) else self._ours.get(key)
+        self._answers[asked] = answer
+        return answer
 
     def _load_cross_references(self, fresh: Mapping[str, set[str]]) -> None:
         if self._system_id is None:
@@ -321,7 +328,7 @@ def _fetch_ours(kind: str, exact: list[str], folded: list[str]) -> tuple[dict[st
 
 
 def _readable(codes: Iterable[str]) -> set[str]:
-    return {clean for code in codes if (clean := _clean(code)) is not None}
+    return {clean for code in set(codes) if (clean := _clean(code)) is not None}
 
 
 def _clean(code: str) -> str | None:

@@ -11,6 +11,7 @@ from django.db import connection
 from apps.exceptions import triage
 from apps.lib import strict_json
 from apps.lib.errors import Block
+from apps.lib.postgres_text import plain_array, text_array
 from apps.sources import shapes
 from apps.sources.claims import ORIGIN, SETTLED_BY
 from apps.sources.received import Outcome, Received, SourceRef, Status, line_labels
@@ -22,7 +23,7 @@ SELECT m.id, m.attempts, m.event_id, m.type, m.subject, m.sequence, m.stream, m.
 FROM sources_inboxmessage m
 JOIN sources_source s ON s.system_id = m.source_id JOIN masterdata_system y ON y.id = s.system_id
 LEFT JOIN sources_rawmessage r ON r.message_id = m.id
-WHERE m.id = ANY(%s) AND m.state = ANY(%s) ORDER BY m.id
+WHERE m.id = ANY(%s::int8[]) AND m.state = ANY(%s) ORDER BY m.id
 """
 _FINISH = """
 UPDATE sources_inboxmessage m SET state = g.state, effects = g.effects, due_at = NULL, error = '',
@@ -60,7 +61,7 @@ def peek(ids: Sequence[int]) -> list[Received]:
 
 def _loaded(sql: str, ids: Sequence[int], states: Sequence[str]) -> list[Received]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, [list(ids), list(states)])
+        cursor.execute(sql, [plain_array(ids), list(states)])
         rows = cursor.fetchall()
     sources: dict[int, SourceRef] = {}
     messages = []
@@ -114,18 +115,29 @@ def finish(messages: Mapping[int, Received], outcomes: Sequence[Outcome]) -> Non
         cursor.execute(
             _FINISH,
             [
-                [outcome.message_id for outcome in outcomes],
-                [outcome.status for outcome in outcomes],
-                [json.dumps(list(outcome.effects), default=str) if outcome.effects else None for outcome in outcomes],
+                plain_array([outcome.message_id for outcome in outcomes]),
+                text_array([outcome.status for outcome in outcomes]),
+                text_array(
+                    [
+                        json.dumps(list(outcome.effects), default=str) if outcome.effects else None
+                        for outcome in outcomes
+                    ]
+                ),
             ],
         )
     requests = [
-        triage.BlockRequest(ORIGIN, outcome.message_id, block, source=messages[outcome.message_id].source.code)
-        for outcome in outcomes
-        for block in outcome.blocks
+        _request(messages[outcome.message_id], block) for outcome in outcomes for block in outcome.blocks
     ]
     settle(outcomes, requests)
     triage.block(requests)
+
+
+def _request(message: Received, block: Block) -> triage.BlockRequest:
+    """The block with what people search for: the order and SKU the message names."""
+    named = message.data if isinstance(message.data, dict) else {}
+    names = {name: named[name][:200] for name in ("order", "sku") if isinstance(named.get(name), str)}
+    found = replace(block, context={**names, **block.context})
+    return triage.BlockRequest(ORIGIN, message.id, found, source=message.source.code)
 
 
 def settle(outcomes: Sequence[Outcome], requests: Sequence[triage.BlockRequest]) -> None:
@@ -150,8 +162,8 @@ def _with_records(ids: Sequence[int]) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT origin_id FROM exceptions_blockedrecord"
-            " WHERE origin = %s AND origin_id = ANY(%s) AND state IN ('open', 'replaying')",
-            [ORIGIN, list(ids)],
+            " WHERE origin = %s AND origin_id = ANY(%s::int8[]) AND state IN ('open', 'replaying')",
+            [ORIGIN, plain_array(ids)],
         )
         return {origin_id for (origin_id,) in cursor.fetchall()}
 

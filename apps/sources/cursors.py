@@ -117,8 +117,10 @@ def newer_part(message: Received, cursors: Cursors) -> Received | None:
     """What of the message is not older than what was applied: all, some fields, or None (superseded)."""
     key = entity_of(message)
     cursor = cursors.get(key) if key is not None else None
+    if cursor is None:
+        return message
     place = place_of(message)
-    if cursor is None or place.follows(cursor.newest) or place == cursor.newest:
+    if place.follows(cursor.newest) or place == cursor.newest:
         return message
     if message.type not in _PARTIAL:
         return None

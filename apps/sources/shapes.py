@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ MAPPING_ERROR: Final = "mapping_error"
 
 _FOLDER: Final = Path(__file__).parent / "schemas"
 _SHOWN_MAX: Final = 25
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def violations(event_type: str, data: object) -> list[Violation]:
     """Everything wrong with `data`, one finding per place and line, at most 25 outside lines."""
     if isinstance(data, dict) and MAPPING_ERROR in data:
         return [_unmapped(str(data[MAPPING_ERROR]))]
-    found = list(_fractions(data, ()))
+    found = [] if _is_plain(data) else list(_fractions(data, ()))
     validator = _validator(event_type)
     if not validator.is_valid(data):
         found += [_described(error, event_type, data) for error in validator.iter_errors(data)]
@@ -106,6 +107,11 @@ def _unmapped(error: str) -> Violation:
         f"The mapping cannot read the row: {why or error} Correct the row or the mapping, and import the file again."
     )
     return Violation((target,), "mapping", detail)
+
+
+def _is_plain(data: object) -> bool:
+    """Whether it is a flat object without fractions, as most movements and prices are."""
+    return type(data) is dict and _PLAIN.issuperset(map(type, data.values()))
 
 
 def _fractions(value: object, path: tuple[str | int, ...]) -> Iterator[Violation]:
@@ -208,8 +214,9 @@ def _rules(data: object) -> Iterator[Violation]:
 
 
 def _dates(record: Mapping[str, object], path: tuple[str | int, ...]) -> Iterator[Violation]:
-    for name, value in record.items():
-        if isinstance(value, str) and name.endswith(_DATED) and _moment(value) is None:
+    for name in _dated(tuple(record)):
+        value = record[name]
+        if isinstance(value, str) and _moment(value) is None:
             yield Violation(
                 (*path, name), "no such date", f"{_shown(value)} is no day or time of the calendar; correct it."
             )
@@ -221,6 +228,12 @@ def _dates(record: Mapping[str, object], path: tuple[str | int, ...]) -> Iterato
             "effective_to after effective_from",
             f"effective_to {end} is not after effective_from {start}; the end is exclusive and must be later.",
         )
+
+
+@lru_cache(maxsize=1_000)
+def _dated(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields of these that hold a date; the records of a type have few shapes."""
+    return tuple(name for name in names if name.endswith(_DATED))
 
 
 _DATED: Final = ("_at", "_on", "_from", "_to", "_until", "as_of")

@@ -2,10 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from apps.lib.errors import Block, Blocked
@@ -35,8 +34,7 @@ class IgnoredCode(Exception):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A quantity as entered, and in base units."""
 
     entered: Decimal
@@ -44,8 +42,7 @@ class Quantity:
     base: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class StockLine:
+class StockLine(NamedTuple):
     """Whose stock a line speaks of, where, and how much."""
 
     item: ItemRef
@@ -106,6 +103,14 @@ class Resolution:
 
         A line with a code that is ignored is of no interest, whatever else it says.
         """
+        try:
+            known = self.item(sku, line)
+            return StockLine(known, self.warehouse(warehouse, line), self.quantity(known, value, uom, line))
+        except Blocked:
+            return self._each_judged(sku, warehouse, value, uom, line)
+
+    def _each_judged(self, sku: str, warehouse: str, value: object, uom: str, line: str) -> StockLine:
+        """The line again, asking on after the first thing that is wrong."""
         item = self._or_block(lambda: self.item(sku, line))
         subject = sku if isinstance(item, Blocked) else item.sku
         place = self._or_block(lambda: self.warehouse(warehouse, line, subject=subject))

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.inventory.movements import NewMovement, Recorded, record
 from apps.lib.errors import Block, Blocked
@@ -16,8 +16,7 @@ DOCUMENTED = frozenset({"ship", "return", "transfer_out", "transfer_in"})
 MOVEMENT, DOCUMENT = "movement", "document"
 
 
-@dataclass(frozen=True, slots=True)
-class _Fact:
+class _Fact(NamedTuple):
     """One movement as sent, codes not resolved yet."""
 
     message: Received
@@ -147,9 +146,10 @@ def _movement(fact: _Fact, resolution: Resolution, result: _Result) -> NewMoveme
 def _without_other_form(messages: Sequence[Received], outcomes: list[Outcome]) -> list[Received]:
     """Leave out what the source says does not move its stock, and the second form of a document booked already."""
     kept = []
-    forms = first_forms([(key, _form(message)) for message in messages if (key := _document(message)) is not None])
-    for message in messages:
-        form, key = _form(message), _document(message)
+    keys = [_document(message) for message in messages]
+    forms = first_forms([(key, _form(message)) for message, key in zip(messages, keys, strict=True) if key is not None])
+    for message, key in zip(messages, keys, strict=True):
+        form = _form(message)
         documented = message.type != "stock.moved" or message.data["kind"] in DOCUMENTED
         facts = message.source.stock_facts
         if documented and facts != "both" and facts != f"{form}s":
