@@ -1,9 +1,10 @@
 """What makes a JSON object an event of ours: its CloudEvents attributes, judged without reading `data`."""
 
 import re
-from collections.abc import Container
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 
 MISSING_ATTRIBUTE = "MISSING_ATTRIBUTE"
 UNKNOWN_SOURCE = "UNKNOWN_SOURCE"
@@ -39,7 +40,7 @@ class Refusal:
     detail: str
 
 
-def read_envelope(event: object, routed: Container[str], announced: Container[str] = ()) -> Envelope | Refusal:
+def read_envelope(event: object, routed: Collection[str], announced: Collection[str] = ()) -> Envelope | Refusal:
     """The envelope of a parsed event, or the first thing wrong with it.
 
     `routed` are the types this installation processes, `announced` those of the contract it does not take yet.
@@ -90,6 +91,8 @@ def _refuse_identity(event: dict[str, object]) -> Refusal | None:
     event_id, source = str(event["id"]), str(event["source"])
     if len(event_id) > 200:
         return Refusal(MISSING_ATTRIBUTE, f"id has {len(event_id)} characters; send at most 200.")
+    if not event_id.isprintable():
+        return Refusal(MISSING_ATTRIBUTE, f"id {_shown(event_id)} has control characters; send printable ones.")
     if event["specversion"] != "1.0":
         return Refusal(MISSING_ATTRIBUTE, f'specversion is {_shown(event["specversion"])}; send "1.0".')
     if not _SOURCE.fullmatch(source):
@@ -100,7 +103,7 @@ def _refuse_identity(event: dict[str, object]) -> Refusal | None:
     return None
 
 
-def _refuse_type(type_: str, routed: Container[str], announced: Container[str]) -> Refusal | None:
+def _refuse_type(type_: str, routed: Collection[str], announced: Collection[str]) -> Refusal | None:
     if type_ in routed:
         return None
     if type_ in announced:
@@ -108,9 +111,11 @@ def _refuse_type(type_: str, routed: Container[str], announced: Container[str]) 
             UNSUPPORTED_TYPE,
             f"This installation does not take {type_} yet; keep the event and send it once the type is supported.",
         )
+    nearest = get_close_matches(type_, [*routed, *announced], n=1)
+    hint = f" Did you mean {nearest[0]}?" if nearest else ""
     return Refusal(
         UNSUPPORTED_TYPE,
-        f"Nobody knows the type {_shown(type_)}; the types and their schemas are at /api/v1/schema/events/.",
+        f"Nobody knows the type {_shown(type_)}; the types and their schemas are at /api/v1/schema/events/.{hint}",
     )
 
 

@@ -351,3 +351,8 @@ def test_a_list_replaces_and_merge_keeps(world: World) -> None:
 def test_every_routed_type_has_a_schema(api: Api, type_: str) -> None:
     assert api.read("/schema/events/")[type_]["type"] == "object"
     assert api.read(f"/schema/events/{type_}/")["title"] == type_
+
+
+def test_an_event_id_has_no_control_characters(world: World) -> None:
+    event = world.event("unit.upserted", {"code": world.each, "name": "Each"}, id=f"a\nb{world.mark}")
+    assert len(world.api.post("/events", event).json()["rejected"]) == 1

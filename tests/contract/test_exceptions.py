@@ -347,3 +347,12 @@ def test_lineage_follows_an_event_to_its_movement(world: World) -> None:
     assert len(found["movements"]) == 1
     assert found["plans"] == []
     problem(world.api.get(f"/lineage/{world.source}/nothing"), 404, "not_found")
+
+
+def test_search_matches_the_order_of_a_movement(world: World) -> None:
+    sku, _ = world.found()
+    order = world.code("SO")
+    event = world.move(sku, world.code("DC-Y"), "pick", "5", order=order, line="1")
+    world.send(event)
+    cause_id = world.becomes(event, "blocked")["blocked_by"][0]["cause_id"]
+    assert [row["id"] for row in world.api.read("/exceptions/causes", search=order)["results"]] == [cause_id]

@@ -123,3 +123,17 @@ def test_the_console_is_closed_to_strangers(demo: Json) -> None:
     answer = httpx2.get(f"{demo['url']}/console/", follow_redirects=False, trust_env=False)
     assert answer.status_code == 302
     assert "login" in answer.headers["location"]
+
+
+def test_a_triager_resolves(demo: Json, world: World, waiting: tuple[Json, str, Json]) -> None:
+    event, warehouse, cause = waiting
+    triager = Person(demo, "triager")
+    body = {"fix": "map", "target": warehouse}
+    preview = triager.act(cause["id"], "preview", body)
+    assert (preview.status_code, preview.json()["clears"]) == (200, 1)
+    answer = triager.act(cause["id"], "resolve", body | {"reason": "known"})
+    assert answer.status_code == 202, answer.text
+    world.becomes(event, "processed")
+    second = world.act(cause["id"], "resolve", body | {"reason": "known"})
+    assert second.status_code == 409
+    assert demo["users"]["triager"]["username"] in second.json()["detail"]

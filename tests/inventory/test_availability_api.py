@@ -178,7 +178,7 @@ def test_warehouse_filter_and_key_limits(shop: Distributor, headers: dict[str, s
 
 
 def test_a_channel_without_a_listing_is_not_listed(shop: Distributor, headers: dict[str, str]) -> None:
-    assert get("/AB-1", headers, 404, channel="SHOP")["code"] == "not_listed"
+    assert get("/AB-1", headers, 404, channel="SHOP")["code"] == "not_found"
     assert post({"skus": ["AB-1"], "channel": "SHOP"}, headers)["items"][0]["status"] == "not_listed"
 
 

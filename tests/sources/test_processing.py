@@ -351,3 +351,11 @@ def test_a_sum_beyond_what_a_number_holds_blocks_that_message_alone() -> None:
     assert (record.cause.reason, record.value) == ("SCHEMA_VIOLATION", "out of range")
     assert "at most 14 digits" in record.detail
     assert on_hand() == "W1 99999999999998"
+
+
+def test_what_is_blocked_is_found_by_its_order_and_its_sku(api: Api) -> None:
+    send(*CATALOG, moved("lost", "pick", "1", data={"warehouse": "NOWHERE", "order": "SO-4711"}))
+    for text in ("so-4711", "AB-1", "NOWHERE"):
+        [cause] = api.get("/exceptions/causes", search=text).json()["results"]
+        assert cause["reason"] == "UNKNOWN_WAREHOUSE"
+    assert api.get("/exceptions/causes", search="SO-4712").json()["results"] == []

@@ -74,3 +74,16 @@ def test_metrics_are_numbers_of_the_whole() -> None:
     text = answer.content.decode()
     assert 'sync_console_inbox_messages{state="pending"} 0.0' in text
     assert "sync_console_open_causes 0.0" in text
+
+
+def test_a_spent_rate_is_a_429_that_says_when_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_keys()
+    key = create_key(ApiClient.objects.create(name="slow", scopes=["all"], requests_per_s=2))
+    client = Client(headers={"Authorization": f"Bearer {key}"})
+    monkeypatch.setattr("apps.access.api.throttling.time.monotonic", lambda: 1000.0)
+    answers = [client.get("/api/v1/warehouses") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json()["code"] == "throttled"
+    assert answers[2]["Retry-After"] == "1"
+    assert answers[2]["RateLimit"] == '"key";r=0;t=1'
+    assert answers[2]["RateLimit-Policy"] == '"key";q=2;w=1'

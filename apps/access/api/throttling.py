@@ -1,5 +1,6 @@
 """The rate of a key: one token bucket per key and process."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from rest_framework.throttling import BaseThrottle
 
 from apps.access.api.permissions import client_of
 from apps.access.keys import Caller
+from apps.lib.errors import Problem
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -54,14 +56,24 @@ def take(caller: Caller, clock: Callable[[], float] = time.monotonic) -> float:
 class KeyRateThrottle(BaseThrottle):
     """DRF's face of `take`; people at the console are not throttled."""
 
-    waited = 0.0
-
     def allow_request(self, request: Request, view: "APIView") -> bool:
         client = client_of(request)
-        if client is None:
-            return True
-        self.waited = take(client)
-        return self.waited == 0
+        waited_s = take(client) if client is not None else 0.0
+        if client is not None and waited_s > 0:
+            raise refused(client, waited_s)
+        return True
 
-    def wait(self) -> float:
-        return max(1.0, self.waited)
+
+def refused(caller: Caller, waited_s: float) -> Problem:
+    """429, with when to come back and what is allowed (the RateLimit header fields of the IETF draft)."""
+    after_s = max(1, math.ceil(waited_s))
+    return Problem(
+        429,
+        "throttled",
+        f"The key of {caller.name} may send {caller.requests_per_s} requests a second; try again in {after_s} s.",
+        headers={
+            "Retry-After": str(after_s),
+            "RateLimit": f'"key";r=0;t={after_s}',
+            "RateLimit-Policy": f'"key";q={caller.requests_per_s};w=1',
+        },
+    )

@@ -53,7 +53,11 @@ class ItemAvailabilityView(APIView):
         if body["status"] == "unknown":
             raise Problem(404, "not_found", f"No item has the SKU {code!r}.")
         if body["status"] == "not_listed":
-            raise Problem(404, "not_listed", f"Item {code!r} is not listed on channel {question.channel!r}.")
+            raise Problem(
+                404,
+                "not_found",
+                f"Item {code!r} is not listed on a channel {question.channel!r}; check the channel's code, or list it.",
+            )
         tag = answers.etag(body)
         headers = {"ETag": tag, "Cache-Control": CACHE_CONTROL}
         if answers.matches(request.headers.get("If-None-Match", ""), tag):
