@@ -125,9 +125,7 @@ def finish(messages: Mapping[int, Received], outcomes: Sequence[Outcome]) -> Non
                 ),
             ],
         )
-    requests = [
-        _request(messages[outcome.message_id], block) for outcome in outcomes for block in outcome.blocks
-    ]
+    requests = [_request(messages[outcome.message_id], block) for outcome in outcomes for block in outcome.blocks]
     settle(outcomes, requests)
     triage.block(requests)
 
