@@ -10,8 +10,9 @@ from apps.channels.connectors import ItemOutcome, Outcome, Shown, Value
 from apps.channels.timing import backoff_s
 from apps.exceptions.triage import BlockRequest, block, settle
 from apps.lib.errors import Block
+from apps.lib.postgres_text import plain_array, text_array
 
-_LOCK = "SELECT id FROM channels_publication WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+_LOCK = "SELECT id FROM channels_publication WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 _LOWER = "p.kind = 'stock' AND (p.desired->>'quantity')::numeric < (s.value->>'quantity')::numeric"
 _RECORD = f"""
 WITH s AS (
@@ -35,8 +36,8 @@ told AS (
         has_exception = p.has_exception AND s.outcome <> 'acknowledged'
                         OR s.outcome = 'rejected' AND s.version = p.desired_version,
         last_error = CASE s.outcome WHEN 'acknowledged' THEN '' ELSE left(s.detail, 1000) END
-    FROM s, (SELECT b.id, b.has_exception FROM channels_publication b JOIN s USING (id)) before
-    WHERE p.id = s.id AND before.id = p.id AND p.fence = s.fence AND s.version <= p.sent_version
+    FROM s JOIN channels_publication before USING (id)
+    WHERE p.id = s.id AND p.fence = s.fence AND s.version <= p.sent_version
     RETURNING p.id, p.fence, before.has_exception AS had_exception, p.blocked_at IS NOT NULL AS blocked),
 logged AS (
     UPDATE channels_publicationattempt a SET
@@ -95,7 +96,7 @@ def record(channel: str, batch: Batch, outcomes: Sequence[ItemOutcome], delays_s
     """
     with transaction.atomic(), connection.cursor() as cursor:
         ids = [one.item.publication_id for one in batch.claimed]
-        cursor.execute(_LOCK, [ids])
+        cursor.execute(_LOCK, [plain_array(ids)])
         cursor.execute(_RECORD, _columns(batch, outcomes, delays_s))
         told = cursor.fetchall()
         by_id = {outcome.publication_id: outcome for outcome in outcomes}
@@ -110,7 +111,7 @@ def verified(batch: Batch, shown: Sequence[Shown], equal: Sequence[bool]) -> int
     """Write what the read-back of leased publications found; how many turned out to need no send."""
     ids = [one.item.publication_id for one in batch.claimed]
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_LOCK, [ids])
+        cursor.execute(_LOCK, [plain_array(ids)])
         cursor.execute(
             _VERIFY,
             [
@@ -133,7 +134,7 @@ def postpone(claimed: Sequence[Claimed], why: str, at_least_s: float = 0.0) -> N
     delays = [max(at_least_s, backoff_s(one.attempts)) for one in claimed]
     with transaction.atomic(), connection.cursor() as cursor:
         ids = [one.item.publication_id for one in claimed]
-        cursor.execute(_LOCK, [ids])
+        cursor.execute(_LOCK, [plain_array(ids)])
         cursor.execute(_POSTPONE, [why, ids, [one.fence for one in claimed], delays])
 
 
@@ -165,17 +166,17 @@ def _refused(channel: str, one: Claimed, outcome: ItemOutcome) -> BlockRequest:
     return BlockRequest("publication", item.publication_id, said, channel=channel)
 
 
-def _columns(batch: Batch, outcomes: Sequence[ItemOutcome], delays_s: Sequence[float]) -> list[list[object]]:
+def _columns(batch: Batch, outcomes: Sequence[ItemOutcome], delays_s: Sequence[float]) -> list[str | list[float]]:
     return [
-        [one.item.publication_id for one in batch.claimed],
-        [one.fence for one in batch.claimed],
-        [one.item.version for one in batch.claimed],
-        [outcome.outcome.value for outcome in outcomes],
-        [outcome.http_status for outcome in outcomes],
-        [outcome.detail[:2000] for outcome in outcomes],
-        [_json(one.item.value) for one in batch.claimed],
-        [_json(outcome.shows) for outcome in outcomes],
-        [outcome.token[:100] for outcome in outcomes],
+        plain_array([one.item.publication_id for one in batch.claimed]),
+        plain_array([one.fence for one in batch.claimed]),
+        plain_array([one.item.version for one in batch.claimed]),
+        text_array([outcome.outcome.value for outcome in outcomes]),
+        plain_array([outcome.http_status for outcome in outcomes]),
+        text_array([outcome.detail[:2000] for outcome in outcomes]),
+        text_array([_json(one.item.value) for one in batch.claimed]),
+        text_array([_json(outcome.shows) for outcome in outcomes]),
+        text_array([outcome.token[:100] for outcome in outcomes]),
         list(delays_s),
     ]
 

@@ -9,6 +9,7 @@ import orjson
 from django.db import connection, transaction
 
 from apps.channels.connectors import PushItem, Value
+from apps.lib.postgres_text import plain_array, text_array
 
 # A worker that died in the middle says nothing: the row is verified once the old request must be dead.
 # Its fence moves on, so that an answer that comes after all acknowledges nothing.
@@ -201,12 +202,12 @@ def _log_attempts(batches: Sequence[Batch]) -> None:
         cursor.execute(
             _ATTEMPTS,
             [
-                [one.item.publication_id for one, _ in rows],
-                [one.fence for one, _ in rows],
-                [one.item.version for one, _ in rows],
-                [orjson.dumps(dict(one.item.value)).decode() for one, _ in rows],
-                [one.item.idempotency_key for one, _ in rows],
-                [str(batch) for _, batch in rows],
+                plain_array([one.item.publication_id for one, _ in rows]),
+                plain_array([one.fence for one, _ in rows]),
+                plain_array([one.item.version for one, _ in rows]),
+                text_array([orjson.dumps(dict(one.item.value)).decode() for one, _ in rows]),
+                text_array([one.item.idempotency_key for one, _ in rows]),
+                text_array([str(batch) for _, batch in rows]),
             ],
         )
 
