@@ -1,5 +1,6 @@
 """How everything here is measured: base and candidate alternate, and only the ratio of a round means anything."""
 
+import gc
 import json
 import os
 import statistics
@@ -43,6 +44,8 @@ def compare(
     name: str, base: Step, candidate: Step, *, goal: float | None = None, rounds: int = ROUNDS, seconds: float = SECONDS
 ) -> float:
     """Alternate the two, print `name ratio goal` and write the JSON; returns the median ratio of the rates."""
+    gc.collect()
+    gc.freeze()  # what was made beforehand is nobody's work: the collector need not walk it in either half
     pairs = []
     for turn in range(rounds):
         first, second = (base, candidate) if turn % 2 == 0 else (candidate, base)
