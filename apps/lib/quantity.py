@@ -67,9 +67,8 @@ def half_up(value: Fraction, places: int) -> Decimal:
 
 
 def _shifted(units: int, places: int) -> Decimal:
-    """units / 10^places. Built from digits: Decimal arithmetic would round at the context's precision."""
-    digits = tuple(int(digit) for digit in str(abs(units)))
-    return Decimal((1 if units < 0 else 0, digits, -places))
+    """units / 10^places. Built from text: Decimal arithmetic would round at the context's precision."""
+    return Decimal(f"{units}E-{places}")
 
 
 def _terminating(value: Fraction) -> Decimal:
