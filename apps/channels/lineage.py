@@ -1,13 +1,8 @@
 """From a send back to the facts behind it: the newest ledger row that each stock publication was planned from."""
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from django.db import connection
-
-from apps.channels.claims import Batch
-
-log = logging.getLogger(__name__)
 
 _MESSAGES = """
 SELECT DISTINCT ON (i.publication_id) i.publication_id, m.message
@@ -21,14 +16,15 @@ ORDER BY i.publication_id, i.id DESC
 """
 
 
-def log_claims(channel: str, batches: Sequence[Batch]) -> None:
-    """One line per request about to leave, naming the inbox messages behind its newest values."""
-    if not batches or not log.isEnabledFor(logging.DEBUG):
-        return
-    behind = messages_behind([item.publication_id for batch in batches for item in batch.items if item.kind == "stock"])
-    for batch in batches:
-        messages = [behind[item.publication_id] for item in batch.items if item.publication_id in behind]
-        log.debug("sending", extra={"channel": channel, "batch": str(batch.id), "messages": messages})
+# Set by the wiring (sources are a layer beside this one): inbox messages → the trace ids they came under.
+traces_of: Callable[[Collection[int]], Collection[str]] | None = None
+
+
+def traces_behind(publication_ids: Sequence[int]) -> list[str]:
+    """The correlation ids of the events behind the newest values of these publications."""
+    if traces_of is None:
+        return []
+    return sorted(traces_of(set(messages_behind(publication_ids).values())))
 
 
 def messages_behind(publication_ids: Sequence[int]) -> dict[int, int]:

@@ -189,7 +189,6 @@ def _round(line: Line) -> int:
 def _send_some(line: Line, allowed: int) -> int:
     limit = allowed * max(line.send_sizes.values(), default=1)
     batches = claims.claim_sends(line.channel.pk, line.abilities, limit, line.lease_s, line.send_sizes)
-    lineage.log_claims(line.code, batches)
     return _each(line, batches, _push)
 
 
@@ -335,5 +334,6 @@ def _tell(line: Line, batch: Batch, outcomes: Sequence[ItemOutcome], kept: int) 
             "versions": [item.version for item in batch.items[:50]],
             "outcomes": counts,
             "fenced": fenced,
+            "trace_ids": lineage.traces_behind([item.publication_id for item in batch.items if item.kind == "stock"]),
         },
     )

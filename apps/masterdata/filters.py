@@ -5,7 +5,7 @@ from typing import Any
 import django_filters as filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from apps.masterdata.models import Account, CrossReference, Identifier, Item, ShipTo, Warehouse
+from apps.masterdata.models import CrossReference, Identifier, Item, ShipTo, Warehouse
 
 
 class ItemFilterSet(filters.FilterSet):
@@ -26,24 +26,6 @@ class ItemFilterSet(filters.FilterSet):
 
     def filter_search(self, rows: QuerySet[Item], name: str, value: str) -> QuerySet[Item]:
         return search_items(rows, value)
-
-
-class AccountFilterSet(filters.FilterSet):
-    search = filters.CharFilter(method="filter_search", max_length=200)
-    status = filters.MultipleChoiceFilter(choices=Account.Status.choices)
-    type = filters.CharFilter(max_length=100)
-    group = filters.CharFilter(field_name="groups", lookup_expr="contains", method="filter_group", max_length=100)
-    branch = filters.CharFilter(field_name="branch__code", max_length=100)
-
-    class Meta:
-        model = Account
-        fields: list[str] = []
-
-    def filter_search(self, rows: QuerySet[Account], name: str, value: str) -> QuerySet[Account]:
-        return search_accounts(rows, value)
-
-    def filter_group(self, rows: QuerySet[Account], name: str, value: str) -> QuerySet[Account]:
-        return rows.filter(groups__contains=[value])
 
 
 class WarehouseFilterSet(filters.FilterSet):

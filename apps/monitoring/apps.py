@@ -7,8 +7,11 @@ class MonitoringConfig(AppConfig):
     verbose_name = "Monitoring"
 
     def ready(self) -> None:
-        # Inventory lies below and cannot ask for it: its answers say `stale` from here.
+        # What lower layers need from sources they cannot ask for: it is handed down from here.
+        from apps.channels import lineage
         from apps.inventory import availability
         from apps.monitoring.freshness import silent_sources
+        from apps.sources.traces import traces_of
 
         availability.stale_sources = silent_sources
+        lineage.traces_of = traces_of

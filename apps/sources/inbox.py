@@ -21,6 +21,7 @@ from apps.sources.inbox_rows import NewMessage, insert_messages, known_bodies
 from apps.sources.registration import Tally, count_received, known_sources
 from apps.sources.rejections import Rejection, store_rejections
 from apps.sources.routing import ANNOUNCED, ROUTES
+from apps.sources.traces import log_received
 
 BATCH_MAX = 10_000
 
@@ -82,7 +83,9 @@ def receive(
         count_received(_tallies(ids, sent + refused, accepted, rejected))
         if inserted:
             nudge("process")
-    return Receipt(len(inserted), len(events) - len(inserted) - len(rejected), rejected)
+    receipt = Receipt(len(inserted), len(events) - len(inserted) - len(rejected), rejected)
+    log_received(sent + refused, receipt.accepted, receipt.duplicates, len(rejected), trace_id)
+    return receipt
 
 
 def _judge(

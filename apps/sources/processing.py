@@ -13,6 +13,7 @@ from apps.lib.errors import Block
 from apps.sources import batch, claims, cursors, latecomers
 from apps.sources.received import Handler, Outcome, Received
 from apps.sources.routing import ROUTES
+from apps.sources.traces import log_processed
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,8 @@ def _work_on(claimed: dict[int, int]) -> None:
     for attempt in range(_TRIES):
         try:
             with transaction.atomic():
-                _translate_route_mark(claimed, suspects)
+                fates = _translate_route_mark(claimed, suspects)
+            log_processed(fates)
             return
         except Error as error:
             if not _gives_way(error):
@@ -82,7 +84,8 @@ def _work_on(claimed: dict[int, int]) -> None:
     claims.release(list(claimed), delay_s=2)
 
 
-def _translate_route_mark(claimed: dict[int, int], suspects: set[int]) -> None:
+def _translate_route_mark(claimed: dict[int, int], suspects: set[int]) -> list[tuple[int, str]]:
+    """What became of each message, by id."""
     messages = [message for message in batch.load(list(claimed)) if message.attempts == claimed[message.id]]
     killers = [message for message in messages if message.id in suspects]
     outcomes, failed = _handled([message for message in messages if message.id not in suspects])
@@ -90,6 +93,7 @@ def _translate_route_mark(claimed: dict[int, int], suspects: set[int]) -> None:
     _postpone([(message, error) for message, error in failed if message.attempts < claims.ATTEMPTS_MAX])
     last = [(message, error) for message, error in failed if message.attempts >= claims.ATTEMPTS_MAX]
     _quarantine(last + [(message, "The worker that processed it ended before it was done.") for message in killers])
+    return [(outcome.message_id, outcome.status) for outcome in outcomes] + [(one.id, "failed") for one, _ in failed]
 
 
 def _finish(messages: Sequence[Received], outcomes: Sequence[Outcome]) -> None:

@@ -159,3 +159,20 @@ def test_only_the_newest_value_need_arrive(distributor: Distributor) -> None:
     distributor.settle()
     assert distributor.shows("P-3") == {"SHOP": 10, "MARKET": 0, "FEED": 10}
     assert distributor.held("SHOP", "P-3") == [0, 0, 50, 10]
+
+
+def test_one_correlation_id_goes_from_the_event_to_each_acknowledgement(
+    distributor: Distributor, caplog: pytest.LogCaptureFixture
+) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    event = distributor.moved("P-1", "receipt", 40)
+    with caplog.at_level("INFO"):
+        distributor.post("/events", event, traceparent=f"00-{trace}-b7ad6b7169203331-01")
+        distributor.settle()
+    lines = [(line.message, getattr(line, "channel", "")) for line in caplog.records if trace in traces(line)]
+    assert lines[:2] == [("received", ""), ("processed", "")]
+    assert {channel for message, channel in lines if message == "published"} == {"SHOP", "MARKET", "FEED"}
+
+
+def traces(line: object) -> list[str]:
+    return list(getattr(line, "trace_ids", ()))
