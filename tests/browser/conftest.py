@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page
 from apps.access.models import User
 from localdev.chromium import HOW_TO, find_chromium
 from tests.console import world
-from tests.console.conftest import _flush_append_only_tables, people  # noqa: F401
+from tests.console.conftest import people  # noqa: F401
 
 Open = Callable[..., Page]
 

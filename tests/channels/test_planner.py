@@ -430,6 +430,8 @@ def test_only_one_planner_runs_at_a_time(world: World) -> None:
         assert planner.plan() == 0
         assert ListingDirty.objects.exists()
     finally:
+        with other.cursor() as cursor:  # closing gives the connection back to the pool, lock and all
+            cursor.execute("SELECT pg_advisory_unlock_all()")
         other.close()
 
 
