@@ -65,25 +65,23 @@ def read_back(channel_id: int) -> Seen:
 
 
 def _swept(channel: Channel, connector: Connector, kinds: list[str]) -> Seen:
-    """From the page where the last sweep stopped. Only a whole sweep says what the channel no longer shows."""
-    began, cursor = now(), channel.read_back_cursor
-    whole = cursor == ""
-    seen = Seen()
-    for _ in range(PAGES_MAX):
-        if bucket_of(channel).take() > 0:
-            break  # the rest waits for the next tick, from this page
+    """From the page where the last sweep stopped. Only a sweep read to its last page says what is no longer shown."""
+    cursor = channel.read_back_cursor
+    began = channel.read_back_started_at if cursor else now()
+    seen, pages, finished = Seen(), 0, False
+    while not finished and pages < PAGES_MAX and bucket_of(channel).take() == 0:
         page_began = now()
         page = connector.read_page(cursor)
         seen += _judged(channel.pk, page_began, page)
-        cursor = page.next or ""
-        if not cursor:
-            break
-    Channel.objects.filter(pk=channel.pk).update(read_back_cursor=cursor)
-    if cursor:
-        _again_soon(channel.pk)
-    elif whole:
+        cursor, pages, finished = page.next or "", pages + 1, not page.next
+    if pages:
+        started = None if finished else began
+        Channel.objects.filter(pk=channel.pk).update(read_back_cursor=cursor, read_back_started_at=started)
+        breakers.settle(channel.pk, failed=False, acked=False, failures=0)
+    if not finished:
+        _again_soon(channel.pk)  # the rest waits for the next tick, from this page
+    elif began is not None:
         seen += _missing(channel.pk, began, kinds)
-    breakers.settle(channel.pk, failed=False, acked=False, failures=0)
     return seen
 
 

@@ -58,6 +58,9 @@ class Side:
         changes = self.control.get("/history", params={"listing": listing}).json()
         return [row["quantity"] for row in changes["changes"]]
 
+    def requests(self) -> int:
+        return len(self.control.get("/requests", params={"limit": 500}).json()["requests"])
+
     def writes(self) -> list[dict[str, Any]]:
         rows = self.control.get("/requests", params={"limit": 500}).json()["requests"]
         return [row for row in rows if row["method"] != "GET"]

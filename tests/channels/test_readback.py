@@ -8,7 +8,9 @@ import pytest
 
 from apps.channels import publisher, readback
 from apps.channels.models import Channel, Publication
+from apps.channels.pacing import bucket_of
 from apps.channels.readback import Seen
+from apps.lib.clock import now
 from tests.channels.conftest import Side, overdue, promise, want
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,7 +96,9 @@ def test_a_broken_read_back_changes_nothing(open_side: Callable[..., Side]) -> N
     assert (publication.observed, publication.desired_version) == (None, 1)
 
 
-def test_pages_are_followed_and_a_slow_rate_goes_on_where_it_stopped(open_side: Callable[..., Side]) -> None:
+def test_pages_are_followed_and_a_slow_rate_goes_on_where_it_stopped(
+    open_side: Callable[..., Side], valkey: object
+) -> None:
     side = open_side("MARKET", requests_per_s="0.01", burst=5)
     codes = [f"L{number:03}" for number in range(450)]
     side.seed(*codes, quantity=3)
@@ -108,6 +112,39 @@ def test_pages_are_followed_and_a_slow_rate_goes_on_where_it_stopped(open_side: 
     Channel.objects.update(burst=5)
     assert readback.read_back(side.channel.pk) == Seen(confirmed=50)
     assert Channel.objects.get().read_back_cursor == ""
+
+
+def test_a_sweep_that_may_read_no_page_says_nothing(open_side: Callable[..., Side], valkey: object) -> None:
+    side, _ = shown(open_side, "MARKET")
+    Channel.objects.update(requests_per_s="0.001", burst=1, failures_in_a_row=3)
+    assert bucket_of(Channel.objects.get()).take() == 0  # somebody else had the only token
+    before, asked = list(Publication.objects.order_by("pk").values()), side.requests()
+    assert readback.read_back(side.channel.pk) == Seen()
+    assert list(Publication.objects.order_by("pk").values()) == before
+    assert side.requests() == asked
+    channel = Channel.objects.get()
+    assert (channel.failures_in_a_row, channel.read_back_cursor, channel.read_back_started_at) == (3, "", None)
+    assert channel.last_read_back_at is not None  # due again in a second, not in a period
+
+
+def test_a_sweep_in_parts_also_finds_what_the_channel_forgot(open_side: Callable[..., Side], valkey: object) -> None:
+    side = open_side("MARKET", requests_per_s="0.01", burst=2)
+    codes = [f"L{number:03}" for number in range(450)]
+    side.seed(*codes, quantity=3)
+    rows = [promise(side, code, 3) for code in (*codes, "GONE")]
+    Publication.objects.update(
+        acked={"quantity": "3"}, acked_version=1, sent_version=1, acked_at="2026-01-01T00:00:00Z"
+    )
+    assert readback.read_back(side.channel.pk) == Seen(confirmed=400)
+    began = Channel.objects.get().read_back_started_at
+    assert began is not None
+    late = promise(side, "LATE", 3, acked={"quantity": "3"}, acked_version=1, sent_version=1, acked_at=now())
+    Channel.objects.update(burst=5)
+    assert readback.read_back(side.channel.pk) == Seen(confirmed=50, drifted=1)
+    assert Channel.objects.get().read_back_started_at is None
+    assert list(Publication.objects.filter(desired_version=2)) == [rows[-1]]
+    late.refresh_from_db()
+    assert (late.observed, late.observed_at) == (None, None)  # newer than the sweep: it says nothing about it
 
 
 def test_a_write_only_channel_is_sent_again_after_a_day(open_side: Callable[..., Side]) -> None:

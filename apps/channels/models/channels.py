@@ -56,6 +56,9 @@ class Channel(models.Model):
     last_ack_at = models.DateTimeField(null=True, blank=True)
     last_read_back_at = models.DateTimeField(null=True, blank=True)
     read_back_cursor = models.CharField(max_length=500, blank=True, default="")
+    read_back_started_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the sweep that stopped at the cursor read its first page."
+    )
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
