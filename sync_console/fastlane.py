@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import psycopg
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 from django.http.request import split_domain_port, validate_host
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -65,7 +65,7 @@ class FastLane:
         try:
             reply = self._reply(environ)
         # Whatever is wrong, Django finds it too and writes the error: bad codes and bodies, a lost database.
-        except (NotSure, ValueError, psycopg.Error, PoolTimeout):
+        except (NotSure, ValueError, psycopg.Error, PoolTimeout, DatabaseError, InterfaceError):
             return self._django(environ, start_response)
         headers = [
             ("Cache-Control", CACHE_CONTROL),

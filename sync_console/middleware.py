@@ -71,6 +71,7 @@ class ApiProblemMiddleware:
         if not request.path.startswith("/api/"):
             return self.get_response(request)
         try:
+            _judge_path(request)
             _judge_body(request)
         except Problem as problem:
             return problem_response(request, problem)
@@ -115,6 +116,11 @@ def _zone(name: str) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return zoneinfo.ZoneInfo("UTC")
+
+
+def _judge_path(request: HttpRequest) -> None:
+    if "\0" in request.path:
+        raise Problem(404, "not_found", "Nothing is found at this path: no code holds a NUL character.")
 
 
 def _judge_body(request: HttpRequest) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import environ
 import structlog
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
 from sync_console.logging import logging_config
@@ -29,7 +30,8 @@ PUBLIC_URL: str = env("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 AUTO_REGISTER_SOURCES: bool = env.bool("AUTO_REGISTER_SOURCES", default=False)
 # Networks outgoing requests may reach although they are private (the sandbox is on loopback).
 ALLOW_PRIVATE_NETWORKS: list[str] = env.list("ALLOW_PRIVATE_NETWORKS", default=[])
-REQUIRE_MFA: bool = env.bool("REQUIRE_MFA", default=False)
+if env.bool("REQUIRE_MFA", default=False):
+    raise ImproperlyConfigured("REQUIRE_MFA is set, but there is no second factor yet. Unset it to go on without.")
 WEB_PROCESSES: int = env.int("WEB_PROCESSES", default=1)  # the rate of a key is shared out among them
 
 DATABASES["default"]["CONN_MAX_AGE"] = 0

@@ -1,6 +1,7 @@
 """The console's form of a channel: the connector's settings, and a secret that is written but never shown."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings as django_settings
@@ -73,10 +74,14 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         return data
 
     def secrets(self) -> dict[str, str]:
-        """The secret entered, else the stored one."""
+        """The secret entered, else the stored one: but that one is told to nobody else than before."""
         entered = self.cleaned_data.get("secret")
         if entered:
             return {"secret": entered}
+        moved = _receiver(self.instance.settings) != _receiver(self.cleaned_data["settings"])
+        if self.instance.pk and self.instance.credentials and moved:
+            self.add_error("secret", "The address or the way to sign in changed: enter the secret again.")
+            return {}
         return unseal(bytes(self.instance.credentials)) if self.instance.pk else {}
 
     def save(self, commit: bool = True) -> Channel:
@@ -88,3 +93,11 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         if commit:
             channel.save()
         return channel
+
+
+def _receiver(settings: Any) -> tuple[str, Any]:
+    """Who is told the secret, and how: the origin of the base URL, and the authentication."""
+    if not isinstance(settings, dict):
+        return "", None
+    address = urlsplit(str(settings.get("base_url", "")))
+    return f"{address.scheme}://{address.netloc}", settings.get("auth")

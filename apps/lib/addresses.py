@@ -7,7 +7,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 # IPv6 ranges whose last 32 bits are an IPv4 address that the packet ends at.
-_CARRIES_IPV4 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"), ip_network("::/96"))
+_CARRIES_IPV4 = (ip_network("64:ff9b::/96"), ip_network("::/96"))
 
 
 class AddressNotAllowed(ValueError):

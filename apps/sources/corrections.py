@@ -81,7 +81,7 @@ def _known(event_type: str, *, line: bool) -> Mapping[str, Any]:
 
 def _path(pointer: str) -> Path:
     parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:] if part]
-    return tuple(int(part) if part.isdigit() else part for part in parts)
+    return tuple(int(part) if part.isascii() and part.isdigit() and len(part) <= 9 else part for part in parts)
 
 
 def _put(data: Any, path: Path, value: Any, name: str) -> None:

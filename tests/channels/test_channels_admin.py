@@ -84,6 +84,20 @@ def test_a_channel_is_added_as_a_draft_and_its_secret_is_never_shown(person: Cal
     assert unseal(bytes(channel.credentials)) == {"secret": "s3cret-value"}
 
 
+def test_a_stored_secret_is_not_sent_to_another_address(person: Callable[[str], Client]) -> None:
+    console = person("channel admin")
+    assert console.post(reverse(ADD), form()).status_code == 302
+    channel = Channel.objects.get()
+    change = reverse("admin:channels_channel_change", args=[channel.pk])
+    elsewhere = orjson.dumps(preset("shop", base_url="https://elsewhere.example")).decode()
+    answer = console.post(change, form(secret="", settings=elsewhere))
+    assert answer.status_code == 200
+    assert "enter the secret again" in answer.content.decode()
+    channel.refresh_from_db()
+    assert channel.settings["base_url"] == preset("shop")["base_url"]
+    assert console.post(change, form(secret="another", settings=elsewhere)).status_code == 302
+
+
 def test_wrong_settings_are_refused_with_the_field(person: Callable[[str], Client]) -> None:
     console = person("administrator")
     answer = console.post(reverse(ADD), form(settings="{}", currency="XXQ"))

@@ -306,7 +306,7 @@ def test_a_slow_request_does_not_shorten_the_next(server: RawServer, client: Cli
     [
         ("::ffff:10.0.0.1", "10.0.0.1"),
         ("64:ff9b::a9fe:a9fe", "169.254.169.254"),
-        ("64:ff9b:1::7f00:1", "127.0.0.1"),
+        ("64:ff9b:1::7f00:1", "64:ff9b:1::7f00:1"),  # a network's own translation prefix: not global, so refused
         ("2002:7f00:1::", "127.0.0.1"),
         ("::7f00:1", "127.0.0.1"),
         ("::1", "::1"),

@@ -87,3 +87,18 @@ def test_a_spent_rate_is_a_429_that_says_when_to_come_back(monkeypatch: pytest.M
     assert answers[2]["Retry-After"] == "1"
     assert answers[2]["RateLimit"] == '"key";r=0;t=1'
     assert answers[2]["RateLimit-Policy"] == '"key";q=2;w=1'
+
+
+NUL_PATHS = ["lineage/ERP/a%00b", "channels/%00/publications", "items/%00"]
+
+
+@pytest.mark.parametrize("path", NUL_PATHS)
+def test_a_path_with_nul_names_nothing(client: Client, path: str) -> None:
+    assert client.get(f"/api/v1/{path}").status_code == 404
+
+
+def test_a_key_limited_to_a_source_reads_no_others_lineage() -> None:
+    forget_keys()
+    key = create_key(ApiClient.objects.create(name="one source", scopes=["all"], sources=["erp"]))
+    answer = Client(headers={"Authorization": f"Bearer {key}"}).get("/api/v1/lineage/wms/1")
+    assert (answer.status_code, "wms" in answer.json()["detail"]) == (404, True)

@@ -34,7 +34,8 @@ def board(request: HttpRequest) -> HttpResponse:
 @require("exceptions:write")
 def bulk(request: HttpRequest) -> HttpResponse:
     """Assign, snooze or replay the chosen causes; one that somebody closed meanwhile is left alone and counted."""
-    chosen = [int(text) for text in request.POST.getlist("cause") if text.isascii() and text.isdigit()][:BULK_MAX]
+    asked = dict.fromkeys(request.POST.getlist("cause"))
+    chosen = [int(text) for text in asked if text.isascii() and text.isdigit() and len(text) <= 18][:BULK_MAX]
     action = request.POST.get("action", "")
     by = signed_in(request).username
     acted, refused = 0, ""

@@ -63,7 +63,7 @@ def at(document: object, pointer: str) -> object:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(here, dict) and name in here:
             here = here[name]
-        elif isinstance(here, list) and name.isdigit() and int(name) < len(here):
+        elif isinstance(here, list) and name.isascii() and name.isdigit() and len(name) <= 9 and int(name) < len(here):
             here = here[int(name)]
         else:
             return MISSING

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.access.api.permissions import client_of
+from apps.lib.errors import Problem
 from apps.monitoring.lineage import PlanStep, Step, plans_of, steps_of
 from apps.sources.models import InboxMessage
 
@@ -19,6 +20,9 @@ class LineageView(APIView):
 
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="lineage_retrieve")
     def get(self, request: Request, source: str, event_id: str) -> Response:
+        client = client_of(request)
+        if client is not None and client.sources and source not in client.sources:
+            raise Problem(404, "not_found", f"No event {event_id!r} of the source {source!r} is known.")
         message = get_object_or_404(
             InboxMessage.objects.select_related("source__system"), source__system__code=source, event_id=event_id
         )
