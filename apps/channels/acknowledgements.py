@@ -14,6 +14,8 @@ from apps.lib.postgres_text import plain_array, text_array
 
 _LOCK = "SELECT id FROM channels_publication WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 _LOWER = "p.kind = 'stock' AND (p.desired->>'quantity')::numeric < (s.value->>'quantity')::numeric"
+# The planner's own block (no price, no unit) stands, whatever was answered to what was sent before it.
+_KEPT = "p.trace ? 'refused'"
 _RECORD = f"""
 WITH s AS (
     SELECT id, fence, version, outcome, http, detail, value::jsonb, shows::jsonb, token, delay
@@ -32,13 +34,16 @@ told AS (
         must_verify = s.outcome = 'unknown',
         attempts = CASE WHEN s.outcome IN ('acknowledged', 'rejected') THEN 0 ELSE p.attempts END,
         next_attempt_at = sync_now() + make_interval(secs => s.delay),
-        blocked_at = CASE WHEN s.outcome = 'rejected' AND s.version = p.desired_version THEN sync_now() END,
-        has_exception = p.has_exception AND s.outcome <> 'acknowledged'
-                        OR s.outcome = 'rejected' AND s.version = p.desired_version,
+        blocked_at = CASE WHEN {_KEPT} THEN p.blocked_at
+                          WHEN s.outcome = 'rejected' AND s.version = p.desired_version THEN sync_now() END,
+        has_exception = CASE WHEN {_KEPT} THEN p.has_exception
+                             ELSE p.has_exception AND s.outcome <> 'acknowledged'
+                                  OR s.outcome = 'rejected' AND s.version = p.desired_version END,
         last_error = CASE s.outcome WHEN 'acknowledged' THEN '' ELSE left(s.detail, 1000) END
     FROM s JOIN channels_publication before USING (id)
     WHERE p.id = s.id AND p.fence = s.fence AND s.version <= p.sent_version
-    RETURNING p.id, p.fence, before.has_exception AS had_exception, p.blocked_at IS NOT NULL AS blocked),
+    RETURNING p.id, p.fence, before.has_exception AND NOT ({_KEPT}) AS had_exception,
+        p.blocked_at IS NOT NULL AND NOT ({_KEPT}) AS blocked),
 logged AS (
     UPDATE channels_publicationattempt a SET
         finished_at = sync_now(), http_status = s.http, detail = s.detail,
@@ -49,7 +54,7 @@ SELECT id, had_exception, blocked FROM told
 """
 # What was read is compared with what is wanted now: equal needs no send; anything else is sent as a new version,
 # so that no key of an old request can answer for it.
-_VERIFY = """
+_VERIFY = f"""
 WITH s AS (
     SELECT id, fence, shows::jsonb, token, equal
     FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bool[]) AS s (id, fence, shows, token, equal)),
@@ -64,13 +69,13 @@ told AS (
         acked_at = CASE WHEN hit THEN sync_now() ELSE p.acked_at END,
         decreases = CASE WHEN hit THEN false ELSE p.decreases END,
         attempts = CASE WHEN hit THEN 0 ELSE p.attempts END,
-        has_exception = p.has_exception AND NOT hit,
+        has_exception = p.has_exception AND (NOT hit OR {_KEPT}),
         last_error = CASE WHEN hit THEN '' ELSE p.last_error END
     FROM (SELECT s.*, s.equal AND b.desired = s2.value::jsonb AS hit, b.has_exception
           FROM s JOIN channels_publication b USING (id)
           JOIN unnest(%s::bigint[], %s::text[]) AS s2 (id, value) USING (id)) s
     WHERE p.id = s.id AND p.fence = s.fence
-    RETURNING p.id, p.fence, p.desired_version, p.desired, hit, s.has_exception AS had_exception),
+    RETURNING p.id, p.fence, p.desired_version, p.desired, hit, s.has_exception AND NOT ({_KEPT}) AS had_exception),
 logged AS (
     INSERT INTO channels_publicationattempt (publication_id, fence, version, value, idempotency_key, batch, trace_id,
         started_at, finished_at, outcome, detail)

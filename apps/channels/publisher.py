@@ -291,9 +291,7 @@ def _read_back(line: Line, batch: Batch, ends_at: float) -> Callable[[], None]:
 def _verified(line: Line, batch: Batch, shown: Sequence[Shown]) -> None:
     by_key = {(one.external_id, one.location): one for one in shown}
     found = [
-        by_key.get((item.external_id, item.location))
-        or by_key.get((item.external_id, ""))
-        or Shown(item.kind, item.external_id, item.location, None)
+        by_key.get((item.external_id, item.location)) or Shown(item.kind, item.external_id, item.location, None)
         for item in batch.items
     ]
     equal = [

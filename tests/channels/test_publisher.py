@@ -10,9 +10,13 @@ import pytest
 from django.db import connections
 
 from apps.channels import acknowledgements, claims, drains, publisher
-from apps.channels.connectors import ItemOutcome, Outcome
+from apps.channels.connectors import ItemOutcome, Outcome, Shown
 from apps.channels.models import Channel, Publication, PublicationAttempt
+from apps.exceptions import triage
 from apps.exceptions.models import BlockedRecord, Cause
+from apps.exceptions.triage import BlockRequest
+from apps.lib.clock import now
+from apps.lib.errors import Block
 from tests.channels.conftest import Side, overdue, promise, want
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -303,6 +307,53 @@ def test_a_newer_value_during_flight_leaves_the_row_due(shop: Side) -> None:
     assert publication.decreases
     publisher.publish(shop.channel.pk)
     assert shop.shows("A") == 20
+
+
+def unplanned(publication: Publication) -> None:
+    """The price ends, as the planner writes it."""
+    said = Block("MISSING_PRICE", "item", "price", "SKU-A", "SKU-A has no price.", subject="SKU-A")
+    Publication.objects.filter(pk=publication.pk).update(
+        blocked_at=now(), has_exception=True, trace={"refused": "MISSING_PRICE"}
+    )
+    triage.block([BlockRequest("publication", publication.pk, said, channel="SHOP")])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "acked"),
+    [(Outcome.ACKNOWLEDGED, 1), (Outcome.REJECTED, 0), (Outcome.CONFLICT, 0), (Outcome.UNKNOWN, 0)],
+)
+def test_an_answer_leaves_the_planners_own_block(shop: Side, outcome: Outcome, acked: int) -> None:
+    publication = promise(shop, "A", "12.50", kind="price")
+    [batch] = claims.claim_sends(shop.channel.pk, _abilities(("price",)), 10, 30, {"price": 1})
+    unplanned(publication)
+    assert acknowledgements.record("SHOP", batch, [ItemOutcome(publication.pk, outcome, 200)], [0.0]) == 1
+    publication.refresh_from_db()
+    assert (publication.acked_version, publication.has_exception) == (acked, True)
+    assert publication.blocked_at is not None
+    record = BlockedRecord.objects.get()
+    assert (record.state, record.cause.reason) == ("open", "MISSING_PRICE")
+
+
+def test_a_read_back_leaves_the_planners_own_block(shop: Side) -> None:
+    publication = promise(shop, "A", "10.00", kind="price", must_verify=True, sent_version=1)
+    [one] = claims.claim_reads(shop.channel.pk, _abilities(("price",)), 10, 30)
+    [batch] = claims.batches_of([one], {"price": 1})
+    unplanned(publication)
+    shown = Shown("price", "A", "", one.item.value)
+    assert acknowledgements.verified(batch, [shown], [True]) == 1
+    publication.refresh_from_db()
+    assert (publication.acked_version, publication.has_exception) == (1, True)
+    assert publication.blocked_at is not None
+    assert BlockedRecord.objects.get().state == "open"
+
+
+def test_what_another_location_shows_confirms_nothing(market: Side) -> None:
+    """The channel names no location: its number cannot prove what one location holds."""
+    publication = promise(market, "MK-1", 5, location="NORTH", must_verify=True, sent_version=1)
+    publisher.publish(market.channel.pk)
+    publication.refresh_from_db()
+    assert outcomes(publication) == ["acknowledged"]
+    assert (len(market.writes()), publication.acked_version) == (1, 2)
 
 
 def test_a_dead_workers_row_is_verified_before_it_is_sent_again(shop: Side) -> None:
