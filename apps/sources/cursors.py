@@ -43,6 +43,33 @@ _PARTIAL: Final = frozenset(
     }
 )
 
+# A row lock cannot hold what is not there yet: entities without a cursor are locked by a slot of their hash. The
+# slots bound what a first load takes of the server's lock table, whatever the number of loops.
+_LOCK_SPACE: Final = 1_129_664_083  # "CURS": slots of cursors alone
+_LOCK_NEW: Final = f"""
+SELECT count(pg_advisory_xact_lock({_LOCK_SPACE}, slot)) FROM (
+    SELECT DISTINCT hashtext(k.source_id || ' ' || k.entity) & 4095 AS slot
+    FROM unnest(%s::int8[], %s::text[]) AS k (source_id, entity)
+    WHERE NOT EXISTS (SELECT 1 FROM sources_entitycursor c WHERE c.source_id = k.source_id AND c.entity = k.entity)
+    ORDER BY slot
+) unknown
+"""
+_LOCK_KNOWN: Final = """
+SELECT c.source_id, c.entity, c.sequence, c.stream, c.happened_at, c.message, c.fields
+FROM sources_entitycursor c JOIN unnest(%s::int8[], %s::text[]) AS k (source_id, entity) USING (source_id, entity)
+ORDER BY c.source_id, c.entity FOR UPDATE OF c
+"""
+# The same order as Place.follows; an equal place may still add to the fields.
+_WRITE: Final = """
+INSERT INTO sources_entitycursor AS known (source_id, entity, sequence, stream, happened_at, message, fields)
+SELECT * FROM unnest(%s::int8[], %s::text[], %s::int8[], %s::text[], %s::timestamptz[], %s::int8[], %s::jsonb[])
+ON CONFLICT (source_id, entity) DO UPDATE SET sequence = excluded.sequence, stream = excluded.stream,
+    happened_at = excluded.happened_at, message = excluded.message, fields = excluded.fields
+WHERE CASE WHEN excluded.sequence IS NOT NULL AND known.sequence IS NOT NULL AND excluded.stream = known.stream
+           THEN (excluded.sequence, excluded.message) >= (known.sequence, known.message)
+           ELSE (excluded.happened_at, excluded.message) >= (known.happened_at, known.message) END
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -95,18 +122,18 @@ def in_order(messages: Sequence[Received]) -> list[Received]:
 
 
 def lock_cursors(messages: Iterable[Received]) -> Cursors:
-    """The cursors of the entities these messages speak of, locked in key order until the transaction ends."""
+    """The cursors of the entities these messages speak of, locked in key order until the transaction ends.
+
+    An entity without a cursor is locked as well: whoever else brings its first fact waits, and then reads the cursor
+    written here.
+    """
     keys = sorted({key for message in messages if (key := entity_of(message)) is not None})
     if not keys:
         return {}
+    arrays = [[source for source, _ in keys], [entity for _, entity in keys]]
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.source_id, c.entity, c.sequence, c.stream, c.happened_at, c.message, c.fields"
-            " FROM sources_entitycursor c"
-            " JOIN unnest(%s::int8[], %s::text[]) AS k (source_id, entity) USING (source_id, entity)"
-            " ORDER BY c.source_id, c.entity FOR UPDATE OF c",
-            [[source for source, _ in keys], [entity for _, entity in keys]],
-        )
+        cursor.execute(_LOCK_NEW, arrays)
+        cursor.execute(_LOCK_KNOWN, arrays)
         return {
             (source, entity): Cursor(Place(sequence, stream, at, message), _places(fields))
             for source, entity, sequence, stream, at, message, fields in cursor.fetchall()
@@ -185,11 +212,7 @@ def _write(moved: dict[Key, Cursor]) -> None:
     rows = sorted(moved.items(), key=lambda entry: entry[0])
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO sources_entitycursor (source_id, entity, sequence, stream, happened_at, message, fields)"
-            " SELECT * FROM unnest(%s::int8[], %s::text[], %s::int8[], %s::text[], %s::timestamptz[], %s::int8[],"
-            " %s::jsonb[]) ON CONFLICT (source_id, entity) DO UPDATE SET sequence = excluded.sequence,"
-            " stream = excluded.stream, happened_at = excluded.happened_at, message = excluded.message,"
-            " fields = excluded.fields",
+            _WRITE,
             [
                 [source for (source, _), _ in rows],
                 [entity for (_, entity), _ in rows],
