@@ -164,6 +164,7 @@ UPDATE inventory_stockposition stock SET
     as_of = greatest(stock.as_of, %(as_of)s),
     counted_at = %(as_of)s,
     counted_by_id = %(count)s,
+    held_counted_by_id = CASE WHEN counted.held IS NULL THEN stock.held_counted_by_id ELSE %(count)s END,
     watermarks = jsonb_build_object(%(source_code)s::text, NULL) || stock.watermarks || coalesce((
         SELECT jsonb_object_agg(seen.code, greatest(seen.sequence, (stock.watermarks ->> seen.code)::bigint))
         FROM unnest(%(codes)s::text[], %(marks)s::bigint[]) AS seen (code, sequence)), '{}')

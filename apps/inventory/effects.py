@@ -77,6 +77,7 @@ class Position:
     as_of: datetime | None = None
     watermarks: dict[str, int | None] = field(default_factory=dict)
     counted: Snapshot | None = None
+    held_counted: Snapshot | None = None  # the last count that stated held; not every count does
     picks: OpenPicks = field(default_factory=OpenPicks)
     rows: int = 0
     on_hand_change: Decimal = ZERO
@@ -85,9 +86,9 @@ class Position:
 
     def apply(self, fact: Fact, source: str) -> Effect:
         """Apply one fact, as DOMAIN lists its effect, and say what it changed."""
-        contained = self.counted is not None and self.counted.contains(source, fact.sequence, fact.happened_at)
-        on_hand = ZERO if contained else _on_hand_change(fact)
-        held, unreleased = self._held_change_of(fact)
+        on_hand = ZERO if _contains(self.counted, fact, source) else _on_hand_change(fact)
+        known = _contains(self.held_counted, fact, source)
+        held, unreleased = (ZERO, ZERO) if known else self._held_change_of(fact)
         covered = self.counted is not None and self.counted.covers(source, fact.sequence)
         unbacked = self._unbacked_change_of(fact, covered) if fact.kind in PICKING else ZERO
         self.generation += 1
@@ -124,6 +125,10 @@ class Position:
             self.picks.close(key, opened, at)  # a count that contains the pick has taken it off already
             return ZERO
         return self.picks.end(key, quantity, at, "shipped" if fact.kind == "ship" else "unpicked")
+
+
+def _contains(count: Snapshot | None, fact: Fact, source: str) -> bool:
+    return count is not None and count.contains(source, fact.sequence, fact.happened_at)
 
 
 def _on_hand_change(fact: Fact) -> Decimal:

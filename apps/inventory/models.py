@@ -53,6 +53,14 @@ class StockPosition(models.Model):
         db_index=False,
         help_text="The count it stands on: later facts that this count contains change nothing.",
     )
+    held_counted_by = models.ForeignKey(
+        "inventory.StockCount",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="The last count that stated held: later facts that it contains change held by nothing.",
+    )
     watermarks = models.JSONField(
         default=dict, help_text="Per source (code) the highest sequence inside the numbers; null where it sends none."
     )

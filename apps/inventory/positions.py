@@ -25,7 +25,7 @@ ON CONFLICT (item_id, warehouse_id) DO NOTHING
 """
 _LOCK = """
 SELECT stock.item_id, stock.warehouse_id, stock.id, stock.generation, stock.on_hand, stock.held,
-       stock.watermarks::text, stock.counted_by_id
+       stock.watermarks::text, stock.counted_by_id, stock.held_counted_by_id
 FROM inventory_stockposition stock
 JOIN unnest(%s::bigint[], %s::bigint[]) AS place (item, warehouse)
   ON stock.item_id = place.item AND stock.warehouse_id = place.warehouse
@@ -79,12 +79,18 @@ def lock(cursor: CursorWrapper, places: Collection[Place]) -> dict[Place, Positi
     cursor.execute(_CREATE, arrays)
     cursor.execute(_LOCK, arrays)
     rows = cursor.fetchall()
-    snapshots = _snapshots(cursor, {row[7] for row in rows if row[7] is not None})
+    snapshots = _snapshots(cursor, {count for row in rows for count in row[7:] if count is not None})
     return {
         (item, warehouse): Position(
-            key, generation, on_hand, held, watermarks=orjson.loads(watermarks), counted=snapshots.get(counted_by)
+            key,
+            generation,
+            on_hand,
+            held,
+            watermarks=orjson.loads(watermarks),
+            counted=snapshots.get(counted_by),
+            held_counted=snapshots.get(held_by),
         )
-        for item, warehouse, key, generation, on_hand, held, watermarks, counted_by in rows
+        for item, warehouse, key, generation, on_hand, held, watermarks, counted_by, held_by in rows
     }
 
 

@@ -181,6 +181,40 @@ def test_held_and_sellable_counts(shop: Distributor) -> None:
     assert sums_agree()
 
 
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("recounted", [False, True])
+def test_a_hold_inside_a_count_that_states_held_counts_once(shop: Distributor, late: bool, recounted: bool) -> None:
+    nine, eleven = NOON.replace(hour=9), NOON.replace(hour=11)
+    contained = [shop.fact("hold", 5, happened_at=nine)]
+    record([shop.fact("receipt", 20, happened_at=nine), *([] if late else contained)])
+    count(shop, (shop.item, shop.main, 20), as_of=NOON.replace(hour=10), held=5)
+    if recounted:  # a newer count that says nothing of held leaves it to the one that did
+        count(shop, (shop.item, shop.main, 20), snapshot="S-2", as_of=eleven)
+    record(contained if late else [])
+    assert (shop.position().on_hand, shop.position().held) == (20, 5)
+    record([shop.fact("hold", 2, happened_at=NOON)])
+    assert shop.position().held == 7
+    assert sums_agree()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_release_inside_a_count_that_states_held_releases_nothing_more(shop: Distributor, late: bool) -> None:
+    nine = NOON.replace(hour=9)
+    record([shop.fact("receipt", 20, happened_at=nine), shop.fact("hold", 5, happened_at=nine)])
+    contained = [shop.fact("release", 2, happened_at=nine)]
+    record([] if late else contained)
+    count(shop, (shop.item, shop.main, 20), as_of=NOON.replace(hour=10), held=3)
+    record(contained if late else [])
+    assert shop.position().held == 3
+    assert sums_agree()
+
+
+def test_a_late_hold_still_holds_where_the_count_says_nothing_of_held(shop: Distributor) -> None:
+    count(shop, (shop.item, shop.main, 20), as_of=NOON)
+    record([shop.fact("hold", 5, happened_at=NOON.replace(hour=9))])
+    assert (shop.position().on_hand, shop.position().held) == (20, 5)
+
+
 def test_a_watermark_closes_the_picks_it_covers(shop: Distributor) -> None:
     record(
         [
