@@ -130,7 +130,7 @@ def lock_cursors(messages: Iterable[Received]) -> Cursors:
     keys = sorted({key for message in messages if (key := entity_of(message)) is not None})
     if not keys:
         return {}
-    arrays = [[source for source, _ in keys], [entity for _, entity in keys]]
+    arrays: list[Any] = [[source for source, _ in keys], [entity for _, entity in keys]]
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_NEW, arrays)
         cursor.execute(_LOCK_KNOWN, arrays)
