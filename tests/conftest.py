@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
@@ -105,3 +107,13 @@ def _install_what_ships() -> None:
     with transaction.atomic():
         roles.create(apps, None)
         install(System, Source, Mapping)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """A file at a time to a worker; all that speaks to the contract's one demo goes to the same worker."""
+
+    class OneDemo(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/contract" if nodeid.startswith("tests/contract/") else super()._split_scope(nodeid)
+
+    return OneDemo(config, log)
