@@ -186,7 +186,7 @@ FAULTS: list[Json] = [
 
 
 # The rest of the kinds costs minutes, so it is kept for `make acceptance`.
-QUICK = ("429", "500", "timeout", "half_batch")
+QUICK = ("429", "500")
 
 
 @pytest.mark.parametrize(
